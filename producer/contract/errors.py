@@ -1,0 +1,114 @@
+"""Every error that a caller of OCRFleet can meet, each with the code that API, CLI and Python share.
+
+OcrFleetError
+├── RequestError                 the request cannot be accepted
+│   ├── InvalidRequest           invalid_request      422
+│   ├── TooLarge                 too_large            413
+│   ├── UnsupportedMedia         unsupported_media    415
+│   └── IdempotencyMismatch      idempotency_mismatch 409
+├── LookupFailed                 the thing asked for is not there
+│   ├── NotFound                 not_found            404
+│   ├── NotFinished              not_finished         409
+│   └── Expired                  expired              410
+├── Unavailable                  unavailable          503  retryable
+├── WaitTimeout                  wait_timeout         504  retryable
+└── JobFailed                    the code of the job's own error
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OcrFleetError(Exception):
+    """OCRFleet could not do what was asked."""
+
+    code: str = "internal"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, details: dict[str, object] | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.details = details or {}
+        super().__init__(self.message)
+
+
+class RequestError(OcrFleetError):
+    """The request cannot be accepted."""
+
+    code = "invalid_request"
+    http_status = 422
+
+
+class InvalidRequest(RequestError):
+    """The request is not valid; correct the named field and send it again."""
+
+
+class TooLarge(RequestError):
+    """The document is larger than this service accepts; split it or raise OCRFLEET_MAX_FILE_BYTES."""
+
+    code = "too_large"
+    http_status = 413
+
+
+class UnsupportedMedia(RequestError):
+    """The content is neither a PDF nor a PNG, JPEG, WebP, BMP or TIFF image; convert it and send it again."""
+
+    code = "unsupported_media"
+    http_status = 415
+
+
+class IdempotencyMismatch(RequestError):
+    """This idempotency key was used for another request; choose a new key."""
+
+    code = "idempotency_mismatch"
+    http_status = 409
+
+
+class LookupFailed(OcrFleetError):
+    """The thing asked for is not there."""
+
+    code = "not_found"
+    http_status = 404
+
+
+class NotFound(LookupFailed):
+    """There is no such job, page or file."""
+
+
+class NotFinished(LookupFailed):
+    """The job is not finished; wait for a terminal state and ask again."""
+
+    code = "not_finished"
+    http_status = 409
+
+
+class Expired(LookupFailed):
+    """The results of this job have expired; submit the document again."""
+
+    code = "expired"
+    http_status = 410
+
+
+class Unavailable(OcrFleetError):
+    """Redis or the object store does not answer; nothing was accepted, try again shortly."""
+
+    code = "unavailable"
+    http_status = 503
+    retryable = True
+
+
+class WaitTimeout(OcrFleetError):
+    """The job did not finish in the time given; it is still running, wait again."""
+
+    code = "wait_timeout"
+    http_status = 504
+    retryable = True
+
+
+class JobFailed(OcrFleetError):
+    """The job ended without a result."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
