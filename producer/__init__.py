@@ -1,0 +1,7 @@
+"""The job side of OCRFleet: submit documents, follow them, be told. Light: no numpy, no OpenCV, no runtime."""
+
+from producer.client import OcrFleetClient
+from producer.connect import connect
+from producer.direct import Producer
+
+__all__ = ["OcrFleetClient", "Producer", "connect"]

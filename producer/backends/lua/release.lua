@@ -1,0 +1,8 @@
+-- Give the job back so that it is looked at again at once; the attempt does not count. ARGV: id, token.
+-- Answers: held | stale.
+if not holds(ARGV[2]) then return 'stale' end
+redis.call('HSET', JOB, 'state', 'queued')
+redis.call('HINCRBY', JOB, 'attempts', -1)
+redis.call('HDEL', JOB, 'lease_until_ms', 'token')
+redis.call('ZADD', OPEN, now, ARGV[1])
+return 'held'

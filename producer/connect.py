@@ -1,0 +1,42 @@
+"""Wiring: settings to a Producer."""
+
+from __future__ import annotations
+
+from producer.backends.celery_queue import CeleryQueue
+from producer.backends.objects import open_object_store
+from producer.backends.redis_jobs import RedisJobStore
+from producer.contract.errors import Unavailable
+from producer.contract.ports import ObjectStore
+from producer.direct import Producer, ProducerLimits
+from producer.settings import Settings, load_settings
+
+
+def connect(settings: Settings | None = None) -> Producer:
+    """A Producer on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
+    settings = settings or load_settings()
+    redis_url, _ = addresses(settings)
+    limits = ProducerLimits(
+        max_file_bytes=settings.max_file_bytes,
+        job_ttl_s=settings.job_ttl_s,
+        result_ttl_s=settings.result_ttl_s,
+        webhooks_signed=settings.webhook_secret is not None,
+    )
+    return Producer(RedisJobStore(redis_url), connect_objects(settings), CeleryQueue(redis_url), limits)
+
+
+def connect_objects(settings: Settings) -> ObjectStore:
+    """The object store of the settings."""
+    _, store_url = addresses(settings)
+    return open_object_store(
+        store_url, s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region
+    )
+
+
+def addresses(settings: Settings) -> tuple[str, str]:
+    """Redis and store addresses. Raises: Unavailable that says how to get a system running."""
+    if not settings.redis_url or not settings.store_url:
+        raise Unavailable(
+            "no running system found: start one with `ocrfleet up`, or set OCRFLEET_SERVER, or "
+            "OCRFLEET_REDIS_URL and OCRFLEET_STORE_URL"
+        )
+    return settings.redis_url, settings.store_url

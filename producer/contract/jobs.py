@@ -1,0 +1,184 @@
+"""The job: what a caller asks for, the states it goes through, and what a caller is shown of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, field_validator
+
+from producer.contract.pages import PageSelection
+
+METADATA_MAX_BYTES = 4096
+DAY_S = 86_400
+
+
+class JobState(StrEnum):
+    """Where a job is in its life; the public field is called `status`."""
+
+    QUEUED = "queued"  # accepted and recorded; no worker has it
+    RUNNING = "running"  # a worker holds its lease
+    SUCCEEDED = "succeeded"  # every page has a result
+    PARTIAL = "partial"  # some pages failed; the others have a result
+    FAILED = "failed"  # no page has a result
+    CANCELLED = "cancelled"  # stopped because the caller asked
+    EXPIRED = "expired"  # nobody could run it within its time to live
+
+    @property
+    def is_terminal(self) -> bool:
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class Priority(StrEnum):
+    """Which of the waiting jobs is taken first."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+TerminalEvent = Literal["job.succeeded", "job.partial", "job.failed", "job.cancelled", "job.expired"]
+TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
+    "job.succeeded",
+    "job.partial",
+    "job.failed",
+    "job.cancelled",
+    "job.expired",
+)
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OcrOptions(Strict):
+    """The predict parameters of the General OCR pipeline; None leaves the pipeline's default."""
+
+    use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
+    text_det_limit_side_len: int | None = Field(None, ge=32, le=16_000, description="Detector side limit, pixels")
+    text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")
+    text_det_thresh: float | None = Field(None, gt=0, lt=1, description="Pixel threshold of the detector")
+    text_det_box_thresh: float | None = Field(None, gt=0, lt=1, description="Mean score a box needs")
+    text_det_unclip_ratio: float | None = Field(None, gt=0, le=10, description="How far boxes are grown")
+    text_rec_score_thresh: float | None = Field(None, ge=0, le=1, description="Lines below this score are dropped")
+
+
+class WebhookRequest(Strict):
+    """Where to tell of the end of the job, and of which ends."""
+
+    url: HttpUrl
+    events: tuple[TerminalEvent, ...] = TERMINAL_EVENTS
+
+
+class JobRequest(Strict):
+    """Everything that a caller may ask of one document besides the document itself."""
+
+    options: OcrOptions = OcrOptions()
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$")] = "auto"
+    priority: Priority = Priority.NORMAL
+    pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
+    outputs: tuple[Literal["json", "image"], ...] = ("json", "image")
+    webhook: WebhookRequest | None = None
+    metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
+    tag: str | None = Field(None, max_length=64)
+    ttl_s: int | None = Field(None, ge=1, le=30 * DAY_S, description="Seconds to wait for a worker before expiring")
+
+    @field_validator("metadata")
+    @classmethod
+    def _metadata_is_small(cls, value: dict[str, object]) -> dict[str, object]:
+        size = len(json.dumps(value).encode())
+        if size > METADATA_MAX_BYTES:
+            raise ValueError(f"metadata is {size} bytes as JSON; at most {METADATA_MAX_BYTES} are kept")
+        return value
+
+    @field_validator("pages")
+    @classmethod
+    def _pages_parse(cls, value: str | None) -> str | None:
+        if value is not None:
+            PageSelection.parse(value)
+        return value
+
+
+class SourceInfo(Strict):
+    """The document as it was received."""
+
+    filename: str
+    media_type: str
+    sha256: str
+    size_bytes: int
+
+
+class JobError(Strict):
+    """Why a job or a page has no result."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class Progress(Strict):
+    """Pages counted; `pages_total` is None until the document was opened."""
+
+    pages_total: int | None = None
+    pages_done: int = 0
+    pages_failed: int = 0
+
+
+class Links(Strict):
+    """Addresses of the job, relative to the server."""
+
+    self: str
+    events: str
+    result: str
+    cancel: str
+
+
+class Job(Strict):
+    """What a caller is shown of a job."""
+
+    id: str
+    status: JobState
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress = Progress()
+    device: str | None = Field(None, description="The device that runs or ran it")
+    attempts: int = 0
+    error: JobError | None = None
+    outputs: Mapping[str, str] = Field(default_factory=dict, description="Document outputs by name")
+    links: Links
+    metadata: Mapping[str, object] = Field(default_factory=dict)
+    tag: str | None = None
+    idempotency_key: str | None = None
+
+
+class JobRecord(Strict):
+    """A job as the store keeps it: the public part, the request and the source."""
+
+    job: Job
+    request: JobRequest
+    source: SourceInfo
+
+
+class Event(Strict):
+    """One thing that happened to a job; `id` orders the events and resumes a stream."""
+
+    id: str
+    type: str
+    data: Mapping[str, object]
+
+
+def utc_from_ms(milliseconds: int) -> datetime:
+    """Redis time in milliseconds since the epoch as an aware datetime."""
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def links_of(job_id: str) -> Links:
+    """The addresses of a job in the HTTP API."""
+    base = f"/v1/jobs/{job_id}"
+    return Links(self=base, events=f"{base}/events", result=f"{base}/result", cancel=f"{base}/cancel")

@@ -1,0 +1,87 @@
+"""Names that both sides of the queue agree on: tasks, queues, object keys, file names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+TASK_PROCESS = "ocrfleet.process"
+TASK_DELIVER = "ocrfleet.deliver_webhook"
+
+DEVICE_KINDS = ("gpu", "npu", "xpu", "mlu", "dcu", "cpu")
+QUEUE_ANY = "ocr.any"
+QUEUE_IO = "ocr.io"
+
+JOB_ID = re.compile(r"[0-9a-f]{32}")
+_PAGE_JSON = re.compile(r"(\d{5})\.json")
+_PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
+_UNSAFE = re.compile(r"[^\w.\- ()]+")
+_FILENAME_MAX = 100
+
+
+def queue_of(device: str) -> str:
+    """The queue for a requested device: `auto`, a kind (`gpu`) or an exact device (`gpu:0`)."""
+    if device == "auto":
+        return QUEUE_ANY
+    return "ocr." + device.replace(":", ".")
+
+
+def queues_served_by(device: str) -> tuple[str, ...]:
+    """The queues that a worker pinned to `device` takes from: its own, its kind's, and everybody's."""
+    kind = device.partition(":")[0]
+    return tuple(dict.fromkeys((queue_of(device), queue_of(kind), QUEUE_ANY)))
+
+
+def job_prefix(job_id: str) -> str:
+    """Every object of a job begins with this."""
+    return f"jobs/{job_id}/"
+
+
+def input_key(job_id: str, filename: str) -> str:
+    return f"{job_prefix(job_id)}input/{filename}"
+
+
+def manifest_key(job_id: str) -> str:
+    return f"{job_prefix(job_id)}manifest.json"
+
+
+def result_key(job_id: str) -> str:
+    return f"{job_prefix(job_id)}result.json"
+
+
+def page_key(job_id: str, page: int) -> str:
+    return f"{job_prefix(job_id)}pages/{page:05}.json"
+
+
+def image_name(page: int) -> str:
+    return f"{page:05}_ocr_res_img.jpg"
+
+
+def image_key(job_id: str, page: int) -> str:
+    return f"{job_prefix(job_id)}images/{image_name(page)}"
+
+
+def file_href(job_id: str, name: str) -> str:
+    """The address of a result file in the HTTP API."""
+    return f"/v1/jobs/{job_id}/files/{name}"
+
+
+def file_key(job_id: str, name: str) -> str | None:
+    """The object behind a public file name; None for a name that no job has. Never a path of the caller's making."""
+    if name == "result.json":
+        return result_key(job_id)
+    if match := _PAGE_JSON.fullmatch(name):
+        return page_key(job_id, int(match[1]))
+    if match := _PAGE_IMAGE.fullmatch(name):
+        return image_key(job_id, int(match[1]))
+    return None
+
+
+def safe_filename(name: str | None, *, suffix: str) -> str:
+    """A caller's file name made fit for an object key: no folders, no control characters, not hidden, bounded."""
+    base = unicodedata.normalize("NFC", name or "").replace("\\", "/").rpartition("/")[2]
+    base = _UNSAFE.sub("_", base).strip(" .")
+    stem, dot, ending = base.rpartition(".")
+    if dot and len(ending) <= 8:
+        base = f"{stem[: _FILENAME_MAX - len(ending) - 1]}.{ending}"
+    return base[:_FILENAME_MAX] or f"document{suffix}"

@@ -1,0 +1,49 @@
+"""The document result: what `/result` returns and `result.json` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from producer.contract.jobs import JobError, JobState, SourceInfo, Strict
+
+SCHEMA_VERSION = "1.0"
+
+
+class PageResult(Strict):
+    """One page. Polygons are pixels, origin top-left, clockwise from the text's top-left corner."""
+
+    page: int = Field(ge=1, description="Counted from 1")
+    status: Literal["succeeded", "failed"]
+    width: int | None = Field(None, description="Pixels of the page as it was read, before it was turned")
+    height: int | None = None
+    result: Mapping[str, object] | None = Field(None, description="The pipeline's `res` object")
+    original_polys: list[list[list[int]]] = Field(
+        default_factory=list, description="rec_polys in the original page's pixels"
+    )
+    files: Mapping[str, str] = Field(default_factory=dict)
+    error: JobError | None = None
+    timings_ms: Mapping[str, float] = Field(default_factory=dict)
+
+
+class EngineInfo(Strict):
+    """What read the document."""
+
+    profile: str
+    models: Mapping[str, str] = Field(description="module -> name@sha256")
+    runtime: str
+    device: str
+
+
+class DocumentResult(Strict):
+    """All pages of a document, and what made them."""
+
+    schema_version: str = SCHEMA_VERSION
+    job_id: str
+    source: SourceInfo
+    status: JobState
+    pages: list[PageResult]
+    engine: EngineInfo
+    timings_ms: Mapping[str, float]

@@ -1,0 +1,63 @@
+"""Settings of the producer's side, read once from the environment (prefix `OCRFLEET_`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+DAY_S = 86_400
+RUNTIME_FILE = "runtime.json"
+
+
+def default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "ocrfleet"
+
+
+class Settings(BaseSettings):
+    """What the producer, the API and the workers share. Times in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="OCRFLEET_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="Where an embedded system keeps its data")
+    redis_url: str | None = Field(None, description="Redis for jobs and queue; default: the running embedded one")
+    store_url: str | None = Field(None, description="`file:///path` or `s3://bucket/prefix`")
+    s3_endpoint_url: str | None = Field(None, description="For S3 servers other than Amazon's")
+    s3_region: str | None = Field(None, description="Region of the bucket")
+    server: str | None = Field(None, description="Address of the HTTP API; commands use it instead of Redis")
+    api_key: SecretStr | None = Field(None, description="Key that the API asks for and commands send")
+    max_file_bytes: int = Field(200 * MIB, ge=1, description="Largest document accepted")
+    max_pages: int = Field(2_000, ge=1, description="Longest document read")
+    max_page_pixels: int = Field(178_956_970, ge=1, description="Largest page read")
+    job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")
+    result_ttl_s: int = Field(7 * DAY_S, ge=60, description="Records and results are kept this long after the end")
+    webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret, `whsec_...`; signs webhooks")
+    allow_private_urls: bool = Field(False, description="Allow webhooks to loopback and private addresses")
+    max_attempts: int = Field(3, ge=1, description="A document that kills its worker this often fails")
+    page_timeout_s: float = Field(120, gt=0, description="A page that takes longer fails")
+    log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
+
+
+def load_settings() -> Settings:
+    """The environment, completed by the embedded system that runs in `data_dir`, if one does."""
+    settings = Settings()
+    if settings.redis_url or settings.server:
+        return settings
+    runtime = read_runtime(settings.data_dir)
+    return settings.model_copy(update=runtime) if runtime else settings
+
+
+def read_runtime(data_dir: Path) -> dict[str, object] | None:
+    """The addresses that a running `ocrfleet up` wrote, for the settings that the environment left open."""
+    try:
+        runtime = json.loads((data_dir / RUNTIME_FILE).read_text())
+        os.kill(runtime.pop("pid"), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    secret = runtime.pop("webhook_secret")
+    return {**runtime, "webhook_secret": SecretStr(secret)}

@@ -1,0 +1,3 @@
+"""Fixtures for every ring of tests: the real servers."""
+
+pytest_plugins = ["tests.servers.fixtures"]
