@@ -21,6 +21,7 @@ from producer.backends.celery_queue import CeleryQueue
 from producer.backends.redis_jobs import NewJob, RedisJobStore
 from producer.contract import names
 from producer.contract.errors import (
+    IdempotencyMismatch,
     InvalidRequest,
     JobFailed,
     NotFinished,
@@ -82,7 +83,7 @@ class Producer:
         parsed = parse_request(request)
         if isinstance(source, str | Path):
             filename = filename or Path(source).name
-        with _opened(source) as stream:
+        with opened_source(source) as stream:
             return self.submit_request(stream, parsed, filename=filename, idempotency_key=idempotency_key)[0]
 
     def submit_request(
@@ -184,14 +185,18 @@ class Producer:
             raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
 
     def _create(self, new: NewJob) -> tuple[str, bool]:
-        """Create the record; bytes of a submission that made no job are taken back."""
-        created = False
+        """Create the record; the bytes of a submission that surely made no job are taken back.
+
+        When Redis does not answer it may still have created the job: then the bytes stay.
+        """
         try:
             accepted_id, created = self._jobs.submit(new)
-            return accepted_id, created
-        finally:
-            if not created:
-                self._objects.delete(names.job_prefix(new.id))
+        except IdempotencyMismatch:
+            self._objects.delete(names.job_prefix(new.id))
+            raise
+        if not created:
+            self._objects.delete(names.job_prefix(new.id))
+        return accepted_id, created
 
     def _publish(self, job_id: str, request: JobRequest) -> None:
         try:
@@ -215,7 +220,8 @@ def invalid_request(error: ValidationError) -> InvalidRequest:
 
 
 @contextmanager
-def _opened(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
+def opened_source(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
+    """A document given as path, bytes or stream, as a stream. Raises: InvalidRequest for an unreadable path."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):

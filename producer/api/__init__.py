@@ -1,0 +1,1 @@
+"""The HTTP API: the Producer's use cases as routes."""

@@ -37,13 +37,14 @@ class LocalObjectStore:
         with _io_errors(key):
             descriptor, unfinished = self._create_beside(path)
         try:
-            with open(descriptor, "wb") as file:
+            try:
                 for chunk in _chunks(body):  # what the caller's stream raises is the caller's
                     with _io_errors(key):
-                        file.write(chunk)
+                        _write_all(descriptor, chunk)
                 with _io_errors(key):
-                    file.flush()
-                    os.fsync(file.fileno())
+                    os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             with _io_errors(key):
                 unfinished.replace(path)
                 _sync_folder(path.parent)
@@ -68,8 +69,9 @@ class LocalObjectStore:
             return ObjectInfo(key=key, size_bytes=os.fstat(file.fileno()).st_size)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        check_prefix(prefix)
-        folder, _, _ = prefix.rpartition("/")
+        folder, _, _ = check_prefix(prefix).rpartition("/")
+        if folder:
+            self._path(folder)
         return self._walk(folder, prefix)
 
     def delete(self, prefix: str) -> int:
@@ -85,9 +87,8 @@ class LocalObjectStore:
                 path.unlink()
                 count += 1
         if prefix.endswith("/"):
-            folders.add(self._root / prefix)
-        for folder in folders:
-            self._tidy(folder)
+            folders |= _without_abandoned(self._root / prefix)
+        self._remove_empty(folders)
         return count
 
     def presign(self, key: str, *, expires_s: int) -> str | None:
@@ -142,17 +143,13 @@ class LocalObjectStore:
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
-    def _tidy(self, folder: Path) -> None:
-        """Remove abandoned files, then folders upwards while they are empty. Never fails: next time will do."""
-        with suppress(OSError):
-            for parent, _, names in os.walk(folder, topdown=False):
-                _remove_abandoned(Path(parent), names)
+    def _remove_empty(self, folders: set[Path]) -> None:
+        """Remove the folders, and those above them, that are empty. Never fails: next time will do."""
+        above = {parent for folder in folders for parent in (folder, *folder.parents)}
+        for folder in sorted(above, reverse=True):  # children before their parents
+            if folder != self._root and folder.is_relative_to(self._root):
                 with suppress(OSError):
-                    Path(parent).rmdir()
-        with suppress(OSError):
-            for parent_path in folder.relative_to(self._root).parents:
-                if parent_path != Path():
-                    (self._root / parent_path).rmdir()
+                    folder.rmdir()
 
 
 @contextmanager
@@ -170,9 +167,15 @@ def _io_errors(key: str) -> Iterator[None]:
 
 
 def _chunks(body: bytes | BinaryIO) -> Iterator[bytes]:
-    if isinstance(body, bytes | bytearray | memoryview):
-        return iter((bytes(body),))
+    if isinstance(body, bytes):
+        return iter((body,))
     return iter(lambda: body.read(CHUNK_BYTES), b"")
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _make_folders(folder: Path) -> None:
@@ -203,8 +206,14 @@ def _listed_name(entry: os.DirEntry[str]) -> str | None:
     return entry.name if entry.is_file(follow_symlinks=False) else None
 
 
-def _remove_abandoned(folder: Path, names: list[str]) -> None:
-    for name in names:
-        path = folder / name
-        if name.startswith(UNFINISHED) and time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
-            path.unlink()
+def _without_abandoned(folder: Path) -> set[Path]:
+    """Every folder from `folder` down, after removing the unfinished files that nobody writes any more."""
+    found: set[Path] = set()
+    for parent, _, names in os.walk(folder):
+        found.add(Path(parent))
+        for name in names:
+            with suppress(OSError):
+                path = Path(parent, name)
+                if name.startswith(UNFINISHED) and time.time() - path.stat().st_mtime > ABANDONED_AFTER_S:
+                    path.unlink()
+    return found

@@ -21,7 +21,7 @@ class MemoryObjectStore:
 
     def put(self, key: str, body: bytes | BinaryIO, *, media_type: str) -> None:
         check_key(key)
-        content = bytes(body) if isinstance(body, bytes | bytearray | memoryview) else _read_whole(body)
+        content = body if isinstance(body, bytes) else _read_whole(body)
         with self._lock:
             self._objects[key] = content
 

@@ -11,7 +11,7 @@ from producer.contract.ports import ObjectStore
 # The smallest limits of the stores that we serve: S3 allows 1024 bytes a key, Linux 255 bytes a file name.
 MAX_KEY_BYTES = 1024
 MAX_SEGMENT_BYTES = 255
-# How the local store names a file that is still being written; refused in keys, so no key can be mistaken for one.
+# How the local store names a file that is still being written; refused in keys, so that none looks like one.
 UNFINISHED = ".part-"
 
 EXPECTED = "write file:///absolute/path, s3://bucket/prefix or memory://"
@@ -73,7 +73,7 @@ def _is_forbidden(segment: str) -> bool:
     return segment in ("", ".", "..") or segment.startswith(UNFINISHED)
 
 
-# The stores are imported where they are opened: boto3 costs a third of a second that a local store need not pay.
+# The stores are imported where they are opened: a local store need not pay the third of a second of boto3.
 
 
 def _open_local(host: str, path: str) -> ObjectStore:

@@ -187,9 +187,9 @@ class RedisJobStore:
         argv = [lease.job_id, lease.token, state, _json_or_empty(error), json.dumps(dict(outputs))]
         return LeaseState(self._call("finish", lease.job_id, argv))
 
-    def release(self, lease: Lease) -> LeaseState:
-        """Give the job back unharmed, as when the worker is told to stop."""
-        return LeaseState(self._call("release", lease.job_id, [lease.job_id, lease.token]))
+    def release(self, lease: Lease, *, delay_s: float) -> LeaseState:
+        """Give the job back, to be published again after `delay_s`; this attempt does not count."""
+        return LeaseState(self._call("release", lease.job_id, [lease.job_id, lease.token, int(delay_s * 1000)]))
 
     # --- the reconciler's side
 

@@ -15,8 +15,10 @@ class PageSelection:
     ranges: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> PageSelection:
-        """Read `1-3,7`. Raises: ValueError with the part that cannot be read."""
+    def parse(cls, text: str | None) -> PageSelection:
+        """Read `1-3,7`; None selects every page. Raises: ValueError with the part that cannot be read."""
+        if text is None:
+            return cls()
         ranges = []
         for part in text.split(","):
             match = _RANGE.fullmatch(part)

@@ -1,0 +1,174 @@
+"""Jobs: submit, follow, fetch."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, BinaryIO, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import ValidationError
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from producer.api.schemas import ErrorAnswer, JsonJobRequest
+from producer.contract.errors import InvalidRequest
+from producer.contract.jobs import Job, JobRequest
+from producer.direct import Producer, invalid_request
+
+_ERRORS: dict[int | str, dict[str, object]] = {
+    status: {"model": ErrorAnswer} for status in (401, 404, 409, 410, 413, 415, 422, 503)
+}
+_SUBMIT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "request": {"type": "string", "contentMediaType": "application/json"},
+                    },
+                }
+            },
+            "application/json": {"schema": JsonJobRequest.model_json_schema()},
+        },
+    }
+}
+_POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
+_CHUNK_BYTES = 1 << 18
+_Model = TypeVar("_Model", bound=JobRequest)
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=_ERRORS)
+
+
+def _producer(request: Request) -> Producer:
+    producer: Producer = request.app.state.producer
+    return producer
+
+
+Connected = Annotated[Producer, Depends(_producer)]
+
+
+def _known_job(job_id: str, producer: Connected) -> str:
+    """Raises NotFound before the first byte of a stream is sent."""
+    return producer.status(job_id).id
+
+
+KnownJob = Annotated[str, Depends(_known_job)]
+
+
+@router.post("", status_code=202, response_model=Job, openapi_extra=_SUBMIT_BODY)
+async def submit(
+    request: Request,
+    response: Response,
+    producer: Connected,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> Job:
+    """Accept a document: multipart with `file` and an optional `request` part, or JSON with a `source`."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=1) as form:
+            file, part = form.get("file"), form.get("request")
+            if not isinstance(file, UploadFile):
+                raise InvalidRequest("send the document as the multipart field `file`")
+            # A part with a media type of its own but no file name is still a plain field.
+            parsed = _parsed(JobRequest, part if isinstance(part, str) else "{}")
+            job, created = await _accept(producer, file.file, parsed, file.filename, idempotency_key)
+    elif kind == "application/json":
+        body = _parsed(JsonJobRequest, await request.body())
+        parsed = JobRequest.model_validate(body.model_dump(exclude={"source"}))
+        stream = io.BytesIO(body.source.decode())
+        job, created = await _accept(producer, stream, parsed, body.source.filename, idempotency_key)
+    else:
+        raise InvalidRequest("send multipart/form-data or application/json")
+    response.status_code = 202 if created else 200
+    response.headers["Location"] = job.links.self
+    return job
+
+
+async def _accept(
+    producer: Producer, stream: BinaryIO, parsed: JobRequest, filename: str | None, key: str | None
+) -> tuple[Job, bool]:
+    return await run_in_threadpool(
+        producer.submit_request, stream, parsed, filename=filename, idempotency_key=key
+    )
+
+
+def _parsed(model: type[_Model], body: str | bytes) -> _Model:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid_request(error) from error
+
+
+@router.get("/{job_id}", response_model=Job)
+async def status(
+    job_id: str, producer: Connected, wait: Annotated[float, Query(ge=0, le=60, description="Seconds")] = 0
+) -> Job:
+    """The job; with `wait`, as soon as it is terminal or the seconds are over."""
+    deadline = time.monotonic() + wait
+    pause_s = _POLL_FIRST_S
+    job = await run_in_threadpool(producer.status, job_id)
+    while not job.status.is_terminal and time.monotonic() < deadline:
+        await asyncio.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
+        pause_s = min(pause_s * 1.5, _POLL_MAX_S)
+        job = await run_in_threadpool(producer.status, job_id)
+    return job
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse)
+async def events(
+    job_id: KnownJob, producer: Connected, last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None
+) -> AsyncIterator[ServerSentEvent]:
+    """What happens to the job, as it happens; ends with the job. `Last-Event-ID` resumes without a gap."""
+    after, pause_s = last_event_id or "0", _POLL_FIRST_S
+    while True:
+        terminal = (await run_in_threadpool(producer.status, job_id)).status.is_terminal
+        batch = await run_in_threadpool(producer.events, job_id, after=after)
+        for event in batch:
+            after = event.id
+            yield ServerSentEvent(id=event.id, event=event.type, data=event.data)
+        if terminal and not batch:
+            return
+        pause_s = _POLL_FIRST_S if batch else min(pause_s * 1.5, _POLL_MAX_S)
+        await asyncio.sleep(pause_s)
+
+
+@router.post("/{job_id}/cancel", response_model=Job)
+def cancel(job_id: str, producer: Connected) -> Job:
+    """Stop the job; a job that has ended stays as it is."""
+    return producer.cancel(job_id)
+
+
+@router.get("/{job_id}/result")
+def result(job_id: str, producer: Connected) -> Response:
+    """The document result."""
+    return Response(producer.result(job_id), media_type="application/json")
+
+
+@router.get("/{job_id}/pages/{page}")
+def page(job_id: str, page: int, producer: Connected) -> Response:
+    """One page, counted from 1, as soon as it is done."""
+    return Response(producer.page(job_id, page), media_type="application/json")
+
+
+@router.get("/{job_id}/files/{name}")
+def file(job_id: str, name: str, producer: Connected) -> Response:
+    """A result file: a redirect to the object store, or the bytes of a local one."""
+    address = producer.locate(job_id, name)
+    if address:
+        return RedirectResponse(address, status_code=307)
+    media_type = "application/json" if name.endswith(".json") else "image/jpeg"
+    return StreamingResponse(iterate_in_threadpool(_chunks(producer.open(job_id, name))), media_type=media_type)
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,48 @@
+"""Bodies that only the HTTP API has: sources inside JSON, and the error body."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Literal
+
+from pydantic import Field
+
+from producer.contract.errors import InvalidRequest
+from producer.contract.jobs import JobRequest, Strict
+
+
+class Base64Source(Strict):
+    """The document inside the request."""
+
+    type: Literal["base64"]
+    data: str = Field(description="The bytes of the document in Base64")
+    filename: str | None = Field(None, max_length=1000)
+
+    def decode(self) -> bytes:
+        """Raises: InvalidRequest."""
+        try:
+            return base64.b64decode(self.data, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidRequest(f"source.data is not Base64: {error}") from error
+
+
+class JsonJobRequest(JobRequest):
+    """A job request with its source."""
+
+    source: Base64Source
+
+
+class ErrorBody(Strict):
+    """What went wrong: a stable code, and a message that says what to do."""
+
+    code: str
+    message: str
+    details: dict[str, object]
+
+
+class ErrorAnswer(Strict):
+    """The body of every answer from 400 up."""
+
+    error: ErrorBody
+    request_id: str | None

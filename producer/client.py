@@ -1,0 +1,130 @@
+"""The HTTP client: the Producer's verbs against a server's API."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import httpx
+
+from producer.contract import errors
+from producer.contract.jobs import Job
+from producer.direct import opened_source, parse_request
+
+_POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
+_BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
+    kind.code: kind
+    for kind in (
+        errors.InvalidRequest,
+        errors.TooLarge,
+        errors.UnsupportedMedia,
+        errors.IdempotencyMismatch,
+        errors.NotFound,
+        errors.NotFinished,
+        errors.Expired,
+        errors.Unavailable,
+    )
+}
+
+
+class OcrFleetClient:
+    """Submit and follow jobs over HTTP. Safe to share between threads.
+
+    Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached.
+    """
+
+    def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout_s + _POLL_S, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def submit(
+        self,
+        source: str | Path | bytes | BinaryIO,
+        *,
+        filename: str | None = None,
+        idempotency_key: str | None = None,
+        **request: object,
+    ) -> Job:
+        """Send one document; `request` holds JobRequest's fields."""
+        body = parse_request(request).model_dump_json(exclude_defaults=True)
+        if isinstance(source, str | Path):
+            filename = filename or Path(source).name
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        with opened_source(source) as stream:
+            files = {
+                "file": (filename or "document", stream, "application/octet-stream"),
+                "request": (None, body, "application/json"),
+            }
+            return Job.model_validate_json(self._send("POST", "/v1/jobs", files=files, headers=headers).content)
+
+    def status(self, job_id: str) -> Job:
+        return Job.model_validate_json(self._send("GET", f"/v1/jobs/{job_id}").content)
+
+    def wait(self, job_id: str, *, timeout_s: float = 3600) -> Job:
+        """The job once it is terminal. Raises: WaitTimeout."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            poll_s = max(0.0, min(_POLL_S, deadline - time.monotonic()))
+            answer = self._send("GET", f"/v1/jobs/{job_id}", params={"wait": poll_s})
+            job = Job.model_validate_json(answer.content)
+            if job.status.is_terminal:
+                return job
+            if time.monotonic() >= deadline:
+                raise errors.WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
+
+    def cancel(self, job_id: str) -> Job:
+        return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/cancel").content)
+
+    def result(self, job_id: str) -> bytes:
+        """The document result as JSON."""
+        return self._send("GET", f"/v1/jobs/{job_id}/result").content
+
+    def page(self, job_id: str, page: int) -> bytes:
+        """One page's JSON; pages count from 1."""
+        return self._send("GET", f"/v1/jobs/{job_id}/pages/{page}").content
+
+    def download(self, job_id: str, name: str, target: Path) -> None:
+        """Write a result file to `target`, following one redirect to the object store."""
+        answer = self._send("GET", f"/v1/jobs/{job_id}/files/{name}")
+        if answer.is_redirect:
+            # The presigned address carries its own right to read; our key is not sent to the store.
+            answer = httpx.get(answer.headers["Location"], timeout=self._http.timeout)
+            _raise_for_error(answer)
+        target.write_bytes(answer.content)
+
+    def _send(self, method: str, path: str, **arguments: object) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
+        except httpx.TransportError as error:
+            raise errors.Unavailable(f"{self._http.base_url} cannot be reached: {error}") from error
+        _raise_for_error(answer)
+        return answer
+
+
+def _raise_for_error(answer: httpx.Response) -> None:
+    """The error of the answer, as the class that Producer would have raised."""
+    if not answer.is_error:
+        return
+    try:
+        body = answer.json()["error"]
+        code, message, details = body["code"], body["message"], body["details"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise errors.Unavailable(f"the server answered HTTP {answer.status_code} without an error body") from None
+    if code in _BY_CODE:
+        raise _BY_CODE[code](message, details=details)
+    raise errors.JobFailed(code, message)

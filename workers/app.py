@@ -1,0 +1,71 @@
+"""The Celery application: every setting with its reason."""
+
+from __future__ import annotations
+
+from celery import Celery
+from kombu import Queue
+
+from producer.backends.celery_queue import TRANSPORT_OPTIONS
+from producer.connect import addresses
+from producer.contract import names
+from producer.settings import load_settings
+from workers.settings import WorkerSettings
+
+worker_settings = WorkerSettings()
+
+
+def _queues(settings: WorkerSettings) -> list[Queue]:
+    served = [names.QUEUE_IO] if settings.role == "io" else names.queues_served_by(settings.device)
+    return [Queue(name) for name in served]
+
+
+app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])
+app.conf.update(
+    # --- messages: a job id in JSON; never pickle, never bytes
+    task_serializer="json",
+    accept_content=["json"],
+    # The job record holds the outcome: a result backend would be a second truth, and leaks subscriptions.
+    task_ignore_result=True,
+    result_backend=None,
+    # --- delivery: the message lives until the work is done
+    task_acks_late=True,
+    # A child that dies puts its message back; the claim counts attempts, so this cannot loop.
+    task_reject_on_worker_lost=True,
+    # A task that raised or ran out of time is answered in the record; its message would only loop.
+    task_acks_on_failure=True,
+    task_acks_on_timeout=True,
+    # Backstop for one document; single pages are bounded by the heartbeat thread.
+    task_soft_time_limit=worker_settings.time_limit_s - 30,
+    task_time_limit=worker_settings.time_limit_s,
+    # --- queues: only those that names.py knows
+    task_queues=_queues(worker_settings),
+    task_create_missing_queues=False,
+    task_default_queue=_queues(worker_settings)[0].name,
+    # --- pool: the parent never imports a runtime and stays responsive; children are spawned, because
+    # CUDA does not survive a fork, and each loads its own engine, because predictors are not thread-safe.
+    worker_pool="prefork",
+    worker_pool_start_method="spawn",
+    worker_concurrency=worker_settings.processes,
+    # A spawned child imports and loads models before it is up; the default is 4 s.
+    worker_proc_alive_timeout=180,
+    # --- fairness between workers: take one message at a time, and none ahead
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    # --- leaks: runtimes grow with new shapes; replace children before they hurt (KiB of the child)
+    worker_max_tasks_per_child=worker_settings.max_jobs_per_child,
+    worker_max_memory_per_child=worker_settings.max_memory_per_child_kib,
+    # --- stopping: SIGTERM as SIGQUIT gives running work this long, then puts its message back
+    worker_soft_shutdown_timeout=30,
+    # A connection blip must not kill the running page: leases fence duplicates.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # --- traffic: control, events and gossip go over pub/sub to everybody; the record answers instead
+    worker_enable_remote_control=False,
+    worker_send_task_events=False,
+    worker_detect_quorum_queues=False,  # RabbitMQ only
+    worker_hijack_root_logger=False,  # lifecycle.py configures logging
+    # --- Redis: start before it does, and never give up on it
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_pool_limit=10,
+    broker_transport_options=TRANSPORT_OPTIONS,
+)

@@ -1,0 +1,102 @@
+"""Webhook delivery: one signed attempt, and what its answer means."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+
+import httpx
+import structlog
+from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
+from standardwebhooks import Webhook
+
+from producer.backends.redis_jobs import RedisJobStore
+from producer.contract.errors import NotFound
+from producer.contract.webhooks import Delivery, event_body, retry_delay_s
+
+TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
+_LEASE_S = 60.0  # longer than an attempt can take
+_GONE = 410
+_log = structlog.get_logger(__name__)
+# Ranges that Python calls global but that lead back inside: 6to4 and deprecated site-local.
+_INWARD = (IPv6Network("2002::/16"), IPv6Network("fec0::/10"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """What one attempt came to; `status` is None when no answer arrived."""
+
+    status: int | None
+    error: str = ""
+    retry_after_s: float | None = None
+
+
+class WebhookDelivery:
+    """Deliver the webhook of a finished job. Runs in a child of the io worker; never holds a device.
+
+    Delivered at least once: the id is the same on every attempt, so that a receiver can drop repetitions.
+    """
+
+    def __init__(self, jobs: RedisJobStore, *, secret: str, allow_private_urls: bool) -> None:
+        self._jobs = jobs
+        self._signer = Webhook(secret)
+        self._allow_private_urls = allow_private_urls
+
+    def deliver(self, job_id: str) -> None:
+        """Make the attempt that is due, if any, and record its outcome."""
+        delivery = self._jobs.claim_webhook(job_id, lease_s=_LEASE_S)
+        if delivery is None:
+            return
+        try:
+            body = event_body(self._jobs.get(job_id).job, delivery.type)
+        except NotFound:
+            self._jobs.settle_webhook(delivery, state="given_up", status=None, error="the job record has expired")
+            return
+        attempt = asyncio.run(self._post(delivery, body))
+        self._settle(delivery, attempt)
+
+    def _settle(self, delivery: Delivery, attempt: Attempt) -> None:
+        delivered = attempt.status is not None and 200 <= attempt.status < 300  # a redirect is a failure
+        delay_s = retry_delay_s(delivery.attempt, jitter=random.random())
+        if delivered:
+            state, delay_s = "delivered", 0.0
+        elif attempt.status == _GONE or delay_s is None:
+            state, delay_s = "given_up", 0.0
+        else:
+            state, delay_s = "pending", max(delay_s, attempt.retry_after_s or 0.0)
+        self._jobs.settle_webhook(delivery, state=state, delay_s=delay_s, status=attempt.status, error=attempt.error)
+        _log.info("webhook_attempt", job_id=delivery.job_id, attempt=delivery.attempt, status=attempt.status, state=state)
+
+    async def _post(self, delivery: Delivery, body: str) -> Attempt:
+        now = datetime.now(tz=UTC)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": delivery.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(delivery.id, now, body),
+        }
+        try:
+            # trust_env off: a proxy would reach what we must not.
+            async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as plain:
+                client = plain if self._allow_private_urls else httpx_ssrf_protection(plain, custom_validator=_is_outside)
+                async with asyncio.timeout(TIMEOUT_S), client.stream(
+                    "POST", delivery.url, content=body.encode(), headers=headers
+                ) as answer:
+                    return Attempt(status=answer.status_code, retry_after_s=_seconds(answer.headers.get("Retry-After")))
+        except SSRFProtectionError:
+            return Attempt(status=None, error="the address is private; OCRFLEET_ALLOW_PRIVATE_URLS allows it")
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            return Attempt(status=None, error=f"{type(error).__name__}: {error}")
+
+
+def _is_outside(hostname: str, address: IPv4Address | IPv6Address, port: int) -> bool:
+    if address.is_multicast:
+        return False
+    return not (isinstance(address, IPv6Address) and any(address in network for network in _INWARD))
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return min(float(retry_after), 86_400.0) if retry_after and retry_after.isdigit() else None

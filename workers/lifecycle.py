@@ -1,0 +1,104 @@
+"""Wiring of worker processes: what a child owns, and what the io node's parent runs beside its children."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+from celery.signals import worker_process_init, worker_ready, worker_shutdown
+
+from producer.backends.celery_queue import CeleryQueue
+from producer.backends.redis_jobs import RedisJobStore
+from producer.connect import addresses, connect_objects
+from producer.settings import Settings, load_settings
+from workers.deliver import WebhookDelivery
+from workers.logs import configure_logs
+from workers.reconciler import Reconciler
+from workers.settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from workers.process import DocumentProcessor
+
+_log = structlog.get_logger(__name__)
+
+
+class Child:
+    """What one child process owns; built once, when the process starts, and used by its one task at a time."""
+
+    def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
+        redis_url, _ = addresses(settings)
+        self.queue = CeleryQueue(redis_url)
+        jobs = RedisJobStore(redis_url)
+        self.processor = _processor(settings, worker, jobs) if worker.role == "device" else None
+        secret = settings.webhook_secret
+        self.webhooks = (
+            WebhookDelivery(
+                jobs, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls
+            )
+            if worker.role == "io" and secret
+            else None
+        )
+
+
+_child: Child | None = None
+_stop_reconciler = threading.Event()
+
+
+def child() -> Child:
+    """This process's own. Raises: RuntimeError outside a worker's child."""
+    if _child is None:
+        raise RuntimeError("tasks run in the children of `ocrfleet worker`")
+    return _child
+
+
+@worker_process_init.connect
+def _start_child(**_: object) -> None:
+    """Runs in the spawned child, before it takes work."""
+    global _child  # noqa: PLW0603 -- the one place where a process gets its wiring
+    settings, worker = load_settings(), WorkerSettings()
+    configure_logs(settings.log_format)
+    _child = Child(settings, worker)
+    _log.info("child_ready", role=worker.role, device=worker.device, pid=os.getpid())
+
+
+@worker_ready.connect
+def _start_parent(**_: object) -> None:
+    """Runs in the node's main process, once it consumes."""
+    settings, worker = load_settings(), WorkerSettings()
+    configure_logs(settings.log_format)
+    _log.info("worker_ready", role=worker.role, device=worker.device)
+    if worker.role == "io":
+        redis_url, _ = addresses(settings)
+        reconciler = Reconciler(RedisJobStore(redis_url), CeleryQueue(redis_url))
+        threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
+
+
+@worker_shutdown.connect
+def _stop_parent(**_: object) -> None:
+    _stop_reconciler.set()
+
+
+def _processor(settings: Settings, worker: WorkerSettings, jobs: RedisJobStore) -> DocumentProcessor:
+    # Only a device child loads the engine: the parent and the io node never import a runtime.
+    from ocr_engine import DocumentLimits, OCREngine
+    from workers.process import DocumentProcessor, ProcessLimits
+
+    engine = OCREngine(device=worker.device, cpu_threads=worker.cpu_threads)
+    engine.warm_up()
+    limits = ProcessLimits(
+        document=DocumentLimits(
+            max_bytes=settings.max_file_bytes, max_pages=settings.max_pages, max_page_pixels=settings.max_page_pixels
+        ),
+        max_attempts=settings.max_attempts,
+        page_timeout_s=settings.page_timeout_s,
+    )
+    return DocumentProcessor(
+        engine=engine,
+        jobs=jobs,
+        objects=connect_objects(settings),
+        limits=limits,
+        holder=f"{socket.gethostname()}/{os.getpid()}",
+    )

@@ -1,0 +1,23 @@
+"""Settings of a worker process, read once from the environment (prefix `OCRFLEET_`)."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HEARTBEAT_S = 2.0
+LEASE_S = 8.0  # four missed heartbeats; with the reconciler's second, work of a dead worker is retried within 10 s
+
+
+class WorkerSettings(BaseSettings):
+    """What `ocrfleet worker` tells its Celery node through the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="OCRFLEET_WORKER_", frozen=True, extra="ignore")
+
+    role: str = Field("device", pattern="^(device|io)$", description="`device` reads pages; `io` delivers and mends")
+    device: str = Field("cpu", description="The one device this worker is pinned to")
+    processes: int = Field(1, ge=1, le=64, description="Child processes, each with its own engine")
+    cpu_threads: int | None = Field(None, ge=1, description="Threads of one engine; default: its share of the cores")
+    time_limit_s: int = Field(3_600, ge=60, description="A job that holds a process longer is stopped")
+    max_jobs_per_child: int = Field(500, ge=1, description="Children are replaced after this many jobs")
+    max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")
