@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 import httpx
 
 from producer.contract import errors
-from producer.contract.jobs import Job
+from producer.contract.jobs import Job, JobRequest
 from producer.direct import opened_source, parse_request
 
 _POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
@@ -55,13 +55,14 @@ class OcrFleetClient:
     def submit(
         self,
         source: str | Path | bytes | BinaryIO,
+        request: JobRequest | None = None,
         *,
         filename: str | None = None,
         idempotency_key: str | None = None,
-        **request: object,
+        **fields: object,
     ) -> Job:
-        """Send one document; `request` holds JobRequest's fields."""
-        body = parse_request(request).model_dump_json(exclude_defaults=True)
+        """Send one document: a path, its bytes, or a seekable stream. `request`, or its fields by name."""
+        body = (request or parse_request(fields)).model_dump_json(exclude_defaults=True)
         if isinstance(source, str | Path):
             filename = filename or Path(source).name
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}

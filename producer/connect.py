@@ -27,9 +27,7 @@ def connect(settings: Settings | None = None) -> Producer:
 def connect_objects(settings: Settings) -> ObjectStore:
     """The object store of the settings."""
     _, store_url = addresses(settings)
-    return open_object_store(
-        store_url, s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region
-    )
+    return open_object_store(store_url, s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region)
 
 
 def addresses(settings: Settings) -> tuple[str, str]:

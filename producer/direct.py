@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import uuid_utils
 from pydantic import ValidationError
 
 from producer.backends.celery_queue import CeleryQueue
-from producer.backends.redis_jobs import NewJob, RedisJobStore
+from producer.backends.redis_jobs import RedisJobStore
 from producer.contract import names
 from producer.contract.errors import (
     IdempotencyMismatch,
@@ -30,6 +31,7 @@ from producer.contract.errors import (
     WaitTimeout,
 )
 from producer.contract.jobs import Event, Job, JobRecord, JobRequest, JobState, SourceInfo
+from producer.contract.leases import NewJob
 from producer.contract.ports import ObjectStore
 from producer.source import inspect_source
 
@@ -71,16 +73,17 @@ class Producer:
     def submit(
         self,
         source: str | Path | bytes | BinaryIO,
+        request: JobRequest | None = None,
         *,
         filename: str | None = None,
         idempotency_key: str | None = None,
-        **request: object,
+        **fields: object,
     ) -> Job:
-        """Accept one document: a path, its bytes, or a seekable stream. `request` holds JobRequest's fields.
+        """Accept one document: a path, its bytes, or a seekable stream. `request`, or its fields by name.
 
         Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch.
         """
-        parsed = parse_request(request)
+        parsed = request or parse_request(fields)
         if isinstance(source, str | Path):
             filename = filename or Path(source).name
         with opened_source(source) as stream:
@@ -168,6 +171,11 @@ class Producer:
     def open(self, job_id: str, name: str) -> BinaryIO:
         """A result file, to be closed by the caller. Raises: NotFound."""
         return self._objects.open(self._file_key(job_id, name))
+
+    def download(self, job_id: str, name: str, target: Path) -> None:
+        """Write a result file to `target`. Raises: NotFound."""
+        with self.open(job_id, name) as stream, target.open("wb") as file:
+            shutil.copyfileobj(stream, file)
 
     def _file_key(self, job_id: str, name: str) -> str:
         key = names.file_key(_checked(job_id), name)

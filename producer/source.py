@@ -19,7 +19,12 @@ _SUFFIX = {
     "image/bmp": ".bmp",
     "image/tiff": ".tif",
 }
-_ALIASES = {"image/x-ms-bmp": "image/bmp", "image/x-bmp": "image/bmp", "image/jpg": "image/jpeg", "image/tif": "image/tiff"}
+_ALIASES = {
+    "image/x-ms-bmp": "image/bmp",
+    "image/x-bmp": "image/bmp",
+    "image/jpg": "image/jpeg",
+    "image/tif": "image/tiff",
+}
 _HEAD_BYTES = 2048
 _PDF_HEADER_WITHIN = 1024  # ISO 32000-1, annex H: readers accept the header this far into the file
 
@@ -54,7 +59,7 @@ def media_type_of(head: bytes) -> str:
     except (puremagic.PureError, ValueError):
         guesses = []
     for guess in guesses:
-        media_type = _ALIASES.get(guess.mime_type, guess.mime_type)
+        media_type = str(_ALIASES.get(guess.mime_type, guess.mime_type))
         if media_type in _SUFFIX and media_type != "application/pdf":
             return media_type
     raise UnsupportedMedia()

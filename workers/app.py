@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 
 from producer.backends.celery_queue import TRANSPORT_OPTIONS
 from producer.connect import addresses
@@ -16,7 +16,7 @@ worker_settings = WorkerSettings()
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
     served = [names.QUEUE_IO] if settings.role == "io" else names.queues_served_by(settings.device)
-    return [Queue(name) for name in served]
+    return [Queue(name) for name in served]  # type: ignore[no-untyped-call]
 
 
 app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])

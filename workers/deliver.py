@@ -68,7 +68,13 @@ class WebhookDelivery:
         else:
             state, delay_s = "pending", max(delay_s, attempt.retry_after_s or 0.0)
         self._jobs.settle_webhook(delivery, state=state, delay_s=delay_s, status=attempt.status, error=attempt.error)
-        _log.info("webhook_attempt", job_id=delivery.job_id, attempt=delivery.attempt, status=attempt.status, state=state)
+        _log.info(
+            "webhook_attempt",
+            job_id=delivery.job_id,
+            attempt=delivery.attempt,
+            status=attempt.status,
+            state=state,
+        )
 
     async def _post(self, delivery: Delivery, body: str) -> Attempt:
         now = datetime.now(tz=UTC)
@@ -81,10 +87,13 @@ class WebhookDelivery:
         try:
             # trust_env off: a proxy would reach what we must not.
             async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as plain:
-                client = plain if self._allow_private_urls else httpx_ssrf_protection(plain, custom_validator=_is_outside)
-                async with asyncio.timeout(TIMEOUT_S), client.stream(
-                    "POST", delivery.url, content=body.encode(), headers=headers
-                ) as answer:
+                client = (
+                    plain if self._allow_private_urls else httpx_ssrf_protection(plain, custom_validator=_is_outside)
+                )
+                async with (
+                    asyncio.timeout(TIMEOUT_S),
+                    client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer,
+                ):
                     return Attempt(status=answer.status_code, retry_after_s=_seconds(answer.headers.get("Retry-After")))
         except SSRFProtectionError:
             return Attempt(status=None, error="the address is private; OCRFLEET_ALLOW_PRIVATE_URLS allows it")

@@ -1,4 +1,4 @@
-"""Keeps a job ours while its pages are read: renews lease and message together, notices cancel and stuck pages."""
+"""Keeps a job ours while its pages are read: renews its lease, notices cancel and stuck pages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Self
 
 import structlog
 
-from producer.backends.redis_jobs import Lease, LeaseState, RedisJobStore
+from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import Unavailable
+from producer.contract.leases import Lease, LeaseState
 from workers.settings import HEARTBEAT_S, LEASE_S
 
 _log = structlog.get_logger(__name__)

@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Child:
-    """What one child process owns; built once, when the process starts, and used by its one task at a time."""
+    """What one child process owns; built when the process starts, used by its one task at a time."""
 
     def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
         redis_url, _ = addresses(settings)
@@ -35,9 +35,7 @@ class Child:
         self.processor = _processor(settings, worker, jobs) if worker.role == "device" else None
         secret = settings.webhook_secret
         self.webhooks = (
-            WebhookDelivery(
-                jobs, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls
-            )
+            WebhookDelivery(jobs, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls)
             if worker.role == "io" and secret
             else None
         )
@@ -57,7 +55,7 @@ def child() -> Child:
 @worker_process_init.connect
 def _start_child(**_: object) -> None:
     """Runs in the spawned child, before it takes work."""
-    global _child  # noqa: PLW0603 -- the one place where a process gets its wiring
+    global _child  # the one place where a process gets its wiring
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
     _child = Child(settings, worker)
@@ -90,7 +88,9 @@ def _processor(settings: Settings, worker: WorkerSettings, jobs: RedisJobStore) 
     engine.warm_up()
     limits = ProcessLimits(
         document=DocumentLimits(
-            max_bytes=settings.max_file_bytes, max_pages=settings.max_pages, max_page_pixels=settings.max_page_pixels
+            max_bytes=settings.max_file_bytes,
+            max_pages=settings.max_pages,
+            max_page_pixels=settings.max_page_pixels,
         ),
         max_attempts=settings.max_attempts,
         page_timeout_s=settings.page_timeout_s,

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 import structlog
 
 from ocr_engine import Document, DocumentLimits, EngineError, OCREngine, OCRResult, open_document
-from producer.backends.redis_jobs import Lease, LeaseState, RedisJobStore
+from producer.backends.redis_jobs import RedisJobStore
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, NotFound, Unavailable
 from producer.contract.jobs import JobError, JobRecord, JobState
+from producer.contract.leases import Lease, LeaseState
 from producer.contract.pages import PageSelection
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult, PageResult
@@ -69,7 +70,13 @@ class DocumentProcessor:
     """Runs jobs on one engine. One at a time, in one thread of a worker's child process."""
 
     def __init__(
-        self, *, engine: OCREngine, jobs: RedisJobStore, objects: ObjectStore, limits: ProcessLimits, holder: str
+        self,
+        *,
+        engine: OCREngine,
+        jobs: RedisJobStore,
+        objects: ObjectStore,
+        limits: ProcessLimits,
+        holder: str,
     ) -> None:
         self._engine = engine
         self._jobs = jobs
@@ -180,10 +187,9 @@ class DocumentProcessor:
     def _finish(self, work: _Work, pages: list[PageResult]) -> None:
         """Put the document result, then end the job: who sees the end sees the result."""
         failed = [page for page in pages if page.status == "failed"]
+        state = JobState.PARTIAL if failed else JobState.SUCCEEDED
         if len(failed) == len(pages):
             state = JobState.FAILED
-        else:
-            state = JobState.PARTIAL if failed else JobState.SUCCEEDED
         took_ms = (time.monotonic() - work.started) * 1000
         document = DocumentResult(
             job_id=work.job_id,

@@ -15,6 +15,7 @@ from producer.contract.errors import Unavailable
 INTERVAL_S = 1.0
 REPUBLISH_S = 30.0  # first repetition for a waiting job; doubles each time
 _LEADER_LEASE_S = 5.0
+_WEBHOOK_AGAIN_S = 10.0
 _BATCH = 200
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ class Reconciler:
                 self._queue.publish(job.id, device=job.device, priority=job.priority)
                 _log.info("job_republished", job_id=job.id, device=job.device)
                 published += 1
-        for job_id in self._jobs.due_webhooks(limit=_BATCH):
+        for job_id in self._jobs.due_webhooks(limit=_BATCH, again_s=_WEBHOOK_AGAIN_S):
             self._queue.publish_webhook(job_id)
             published += 1
         return published

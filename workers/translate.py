@@ -43,6 +43,4 @@ def job_error(error: EngineError | OcrFleetError) -> JobError:
 
 
 def engine_info(engine: OCREngine) -> EngineInfo:
-    return EngineInfo(
-        profile=engine.profile, models=dict(engine.models), runtime=engine.runtime, device=engine.device
-    )
+    return EngineInfo(profile=engine.profile, models=dict(engine.models), runtime=engine.runtime, device=engine.device)

@@ -47,7 +47,9 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     async def guard(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         request.state.request_id = uuid_utils.uuid7().hex
         if key and request.url.path not in _OPEN_PATHS and not _has_key(request, key):
-            response: Response = _answer(request, 401, "unauthorized", "send the API key as `Authorization: Bearer KEY`")
+            response: Response = _answer(
+                request, 401, "unauthorized", "send the API key as `Authorization: Bearer KEY`"
+            )
         else:
             response = await call(request)
         response.headers["X-Request-ID"] = request.state.request_id
@@ -93,5 +95,10 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 async def _unknown_error(request: Request, error: Exception) -> Response:
-    _log.error("request_failed", path=request.url.path, request_id=getattr(request.state, "request_id", None), exc_info=error)
+    _log.error(
+        "request_failed",
+        path=request.url.path,
+        request_id=getattr(request.state, "request_id", None),
+        exc_info=error,
+    )
     return _answer(request, 500, "internal", "an unexpected error; it is logged under this request_id")

@@ -35,6 +35,8 @@ class LocalObjectStore:
         """Write beside the target, make it durable, then rename: a crash leaves the old object or the new."""
         path = self._path(key)
         with _io_errors(key):
+            _make_folders(self._root)
+        with _io_errors(key), _folder_conflicts(key):
             descriptor, unfinished = self._create_beside(path)
         try:
             try:
@@ -45,7 +47,7 @@ class LocalObjectStore:
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            with _io_errors(key):
+            with _io_errors(key), _folder_conflicts(key):
                 unfinished.replace(path)
                 _sync_folder(path.parent)
         finally:
@@ -99,9 +101,7 @@ class LocalObjectStore:
         with _io_errors("the store"):
             _make_folders(self._root)
         if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
-            raise Unavailable(
-                f"The store {self._root} cannot be written; check its owner or OCRFLEET_STORE_URL."
-            )
+            raise Unavailable(f"The store {self._root} cannot be written; check its owner or OCRFLEET_STORE_URL.")
 
     def _path(self, key: str) -> Path:
         """Where `key` lives, links followed: a link below the root must not lead out of it."""
@@ -120,9 +120,7 @@ class LocalObjectStore:
             with suppress(FileNotFoundError):
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 return os.open(unfinished, flags, 0o600), unfinished
-        raise Unavailable(
-            f"The folder of {path.name!r} is deleted again and again while it is written; try again."
-        )
+        raise Unavailable(f"The folder of {path.name!r} is deleted again and again while it is written; try again.")
 
     def _walk(self, folder: str, prefix: str) -> Iterator[str]:
         """Keys below `folder` in the order of their text; one folder at a time is held in memory."""
@@ -156,14 +154,18 @@ class LocalObjectStore:
 def _io_errors(key: str) -> Iterator[None]:
     try:
         yield
-    except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-        raise InvalidRequest(
-            f"Object key {key!r} is refused: part of it is an object, or it is a folder."
-        ) from error
     except OSError as error:
         raise Unavailable(
             f"The local store failed at {key!r}: {error.strerror}; check the disk and OCRFLEET_STORE_URL."
         ) from error
+
+
+@contextmanager
+def _folder_conflicts(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+        raise InvalidRequest(f"Object key {key!r} is refused: part of it is an object, or it is a folder.") from error
 
 
 def _chunks(body: bytes | BinaryIO) -> Iterator[bytes]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.resources import files
+from itertools import chain
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -26,62 +25,15 @@ from producer.contract.jobs import (
     links_of,
     utc_from_ms,
 )
+from producer.contract.leases import ClaimAnswer, DueJob, Lease, LeaseState, NewJob
 from producer.contract.webhooks import Delivery
 
 PREFIX = "ocrfleet:"
 FIRST_LOOK_MS = 10_000  # a job whose message was never published is found after this
 _SCRIPTS = (
-    "submit", "claim", "heartbeat", "plan", "page", "finish", "release", "cancel", "revisit", "webhook_claim", "webhook_done",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lease:
-    """The right to work on a job: `token` is refused everywhere once another worker has claimed it."""
-
-    job_id: str
-    token: str
-
-
-class ClaimAnswer(StrEnum):
-    """What came of a claim."""
-
-    CLAIMED = "claimed"
-    BUSY = "busy"  # another worker holds the lease
-    FINISHED = "finished"
-    MISSING = "missing"
-    CANCELLED = "cancelled"  # ended by this claim
-    EXHAUSTED = "exhausted"  # ended by this claim: too many attempts
-
-
-class LeaseState(StrEnum):
-    """Whether a lease still counts."""
-
-    HELD = "held"
-    CANCELLED = "cancelled"  # held, but the caller wants the job stopped
-    STALE = "stale"  # somebody else has it; stop, and change nothing
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewJob:
-    """A job about to be created; its document is already in the object store."""
-
-    id: str
-    request: JobRequest
-    source: SourceInfo
-    ttl_s: int
-    retention_s: int
-    idempotency_key: str | None = None
-    fingerprint: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DueJob:
-    """An open job that should be published again."""
-
-    id: str
-    device: str
-    priority: str
+    *("submit", "claim", "heartbeat", "plan", "page", "finish", "release", "cancel", "revisit"),
+    *("webhook_claim", "webhook_done"),
+)
 
 
 class RedisJobStore:
@@ -128,10 +80,10 @@ class RedisJobStore:
             fields["idempotency_key"] = job.idempotency_key
         if webhook:
             fields |= {"webhook_url": str(webhook.url), "webhook_events": ",".join(webhook.events)}
-        argv = [job.id, job.fingerprint, job.ttl_s * 1000, job.retention_s * 1000, FIRST_LOOK_MS]
-        pairs = [part for pair in fields.items() for part in pair]
+        times_ms = [job.ttl_s * 1000, job.retention_s * 1000, FIRST_LOOK_MS]
+        argv: list[str | int] = [job.id, job.fingerprint, *times_ms, *chain.from_iterable(fields.items())]
         idem = f"{PREFIX}idempotency:{job.idempotency_key}" if job.idempotency_key else _job_key(job.id)
-        outcome, job_id = self._call("submit", job.id, [*argv, *pairs], more_keys=[idem])
+        outcome, job_id = self._call("submit", job.id, argv, more_keys=[idem])
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
         return job_id, outcome == "created"
@@ -139,21 +91,22 @@ class RedisJobStore:
     def get(self, job_id: str) -> JobRecord:
         """Raises: NotFound."""
         with _available():
-            row = self._redis.hgetall(_job_key(job_id))
+            row = _texts(self._redis.hgetall(_job_key(job_id)))
         if not row:
             raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
         return _record(job_id, row)
 
     def cancel(self, job_id: str) -> None:
         """Stop a waiting job at once, a running one within a heartbeat. Safe to repeat. Raises: NotFound."""
-        if self._call("cancel", job_id, [job_id]) == "missing":
+        if self._run("cancel", job_id, [job_id]) == "missing":
             raise NotFound(f"there is no job {job_id}")
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         """At most 500 events after the one with id `after`, oldest first."""
         with _available():
             rows = self._redis.xrange(_keys(job_id)[2], min=f"({after}", count=500)
-        return [Event(id=row_id, type=row["type"], data=json.loads(row["data"])) for row_id, row in rows]
+        events = ((str(row_id), _texts(row or {})) for row_id, row in rows or [])
+        return [Event(id=row_id, type=row["type"], data=json.loads(row["data"])) for row_id, row in events]
 
     # --- the worker's side
 
@@ -165,31 +118,31 @@ class RedisJobStore:
         return ClaimAnswer(answer[0])
 
     def heartbeat(self, lease: Lease, *, lease_s: float) -> LeaseState:
-        return LeaseState(self._call("heartbeat", lease.job_id, [lease.job_id, lease.token, int(lease_s * 1000)]))
+        return self._lease_state("heartbeat", lease.job_id, [lease.job_id, lease.token, int(lease_s * 1000)])
 
     def plan(self, lease: Lease, *, pages_total: int) -> LeaseState:
-        return LeaseState(self._call("plan", lease.job_id, [lease.token, pages_total]))
+        return self._lease_state("plan", lease.job_id, [lease.token, pages_total])
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""
         with _available():
-            rows = self._redis.hgetall(_keys(job_id)[1])
+            rows = _texts(self._redis.hgetall(_keys(job_id)[1]))
         return {int(page): JobError.model_validate_json(error) if error else None for page, error in rows.items()}
 
     def page(self, lease: Lease, page: int, *, error: JobError | None = None) -> LeaseState:
         """Count a page whose objects are stored. Safe to repeat: a page is counted once."""
-        return LeaseState(self._call("page", lease.job_id, [lease.token, page, _json_or_empty(error)]))
+        return self._lease_state("page", lease.job_id, [lease.token, page, _json_or_empty(error)])
 
     def finish(
         self, lease: Lease, state: JobState, *, error: JobError | None, outputs: Mapping[str, str]
     ) -> LeaseState:
         """Terminal state, event and webhook outbox row at once. A stale lease changes nothing."""
         argv = [lease.job_id, lease.token, state, _json_or_empty(error), json.dumps(dict(outputs))]
-        return LeaseState(self._call("finish", lease.job_id, argv))
+        return self._lease_state("finish", lease.job_id, argv)
 
     def release(self, lease: Lease, *, delay_s: float) -> LeaseState:
         """Give the job back, to be published again after `delay_s`; this attempt does not count."""
-        return LeaseState(self._call("release", lease.job_id, [lease.job_id, lease.token, int(delay_s * 1000)]))
+        return self._lease_state("release", lease.job_id, [lease.job_id, lease.token, int(delay_s * 1000)])
 
     # --- the reconciler's side
 
@@ -202,9 +155,15 @@ class RedisJobStore:
         answer = self._call("revisit", job_id, [job_id, int(interval_s * 1000)])
         return DueJob(id=job_id, device=answer[1], priority=answer[2]) if answer[0] == "publish" else None
 
-    def due_webhooks(self, *, limit: int) -> list[str]:
-        """Jobs with a delivery that is due."""
-        return self._due(_keys("")[4], limit)
+    def due_webhooks(self, *, limit: int, again_s: float) -> list[str]:
+        """Jobs with a delivery that is due; each is answered again after `again_s` unless somebody claims it."""
+        key = _keys("")[4]
+        due = self._due(key, limit)
+        if due:
+            with _available():
+                at_ms = int(self._redis.time()[0] * 1000 + again_s * 1000)
+                self._redis.zadd(key, dict.fromkeys(due, at_ms), xx=True)
+        return due
 
     def claim_webhook(self, job_id: str, *, lease_s: float) -> Delivery | None:
         """Take a due delivery for `lease_s`; None if it is done, or another process has it."""
@@ -214,10 +173,13 @@ class RedisJobStore:
         kind, url, attempt = answer
         return Delivery(id=f"evt_{job_id}", job_id=job_id, type=kind, url=url, attempt=int(attempt))
 
-    def settle_webhook(self, delivery: Delivery, *, state: str, delay_s: float = 0, status: int | None, error: str) -> None:
+    def settle_webhook(
+        self, delivery: Delivery, *, state: str, delay_s: float = 0, status: int | None, error: str
+    ) -> None:
         """Record the outcome of an attempt: `delivered`, `given_up`, or `pending` again after `delay_s`."""
-        argv = [delivery.job_id, state, int(delay_s * 1000), "" if status is None else status, error[:500]]
-        self._call("webhook_done", delivery.job_id, argv)
+        code = "" if status is None else str(status)
+        argv: list[str | int] = [delivery.job_id, state, int(delay_s * 1000), code, error[:500]]
+        self._run("webhook_done", delivery.job_id, argv)
 
     def lead(self, role: str, holder: str, *, lease_s: float) -> bool:
         """Become or stay the leader of `role` for `lease_s`."""
@@ -232,11 +194,20 @@ class RedisJobStore:
     def _due(self, key: str, limit: int) -> list[str]:
         with _available():
             seconds, micros = self._redis.time()
-            return list(self._redis.zrangebyscore(key, 0, seconds * 1000 + micros // 1000, start=0, num=limit))
+            members = self._redis.zrangebyscore(key, 0, seconds * 1000 + micros // 1000, start=0, num=limit)
+        return [str(member) for member in members]
+
+    def _lease_state(self, name: str, job_id: str, argv: Sequence[str | int]) -> LeaseState:
+        return LeaseState(str(self._run(name, job_id, argv)))
 
     def _call(self, name: str, job_id: str, argv: Sequence[str | int], *, more_keys: Sequence[str] = ()) -> list[str]:
+        """Run a script that answers with a list."""
+        answer = self._run(name, job_id, argv, more_keys=more_keys)
+        return [str(part) for part in answer] if isinstance(answer, Iterable) else []
+
+    def _run(self, name: str, job_id: str, argv: Sequence[str | int], *, more_keys: Sequence[str] = ()) -> object:
         with _available():
-            answer: list[str] = self._scripts[name](keys=[*_keys(job_id), *more_keys], args=list(argv))
+            answer: object = self._scripts[name](keys=[*_keys(job_id), *more_keys], args=list(argv))
             return answer
 
 
@@ -248,9 +219,16 @@ def _available() -> Iterator[None]:
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
         raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
     except redis.exceptions.ResponseError as error:
-        if any(sign in str(error) for sign in ("OOM", "READONLY", "LOADING", "MISCONF", "BUSY", "NOREPLICAS", "MASTERDOWN")):
+        if any(
+            sign in str(error) for sign in ("OOM", "READONLY", "LOADING", "MISCONF", "BUSY", "NOREPLICAS", "MASTERDOWN")
+        ):
             raise Unavailable(f"Redis cannot write now: {error}") from error
         raise
+
+
+def _texts(row: Mapping[bytes | str, bytes | str]) -> dict[str, str]:
+    """A Redis hash as text; the client decodes, its types do not say so."""
+    return {str(name): str(value) for name, value in row.items()}
 
 
 def _lua(name: str) -> str:

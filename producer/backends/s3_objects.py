@@ -33,7 +33,7 @@ ADVICE = {
     "AccessDenied": "allow these credentials s3:GetObject, PutObject, DeleteObject and ListBucket there",
     "403": "allow these credentials s3:GetObject, PutObject, DeleteObject and ListBucket there",
     "InvalidAccessKeyId": "correct AWS_ACCESS_KEY_ID, or OCRFLEET_S3_ENDPOINT_URL if this is another server",
-    "SignatureDoesNotMatch": "correct AWS_SECRET_ACCESS_KEY",
+    "SignatureDoesNotMatch": "correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ExpiredToken": "renew the session credentials",
     "AuthorizationHeaderMalformed": "set OCRFLEET_S3_REGION to the region of the bucket",
     "PermanentRedirect": "set OCRFLEET_S3_REGION to the region of the bucket",

@@ -1,1 +1,1 @@
-"""The names and shapes that both sides of the queue share: states, records, keys, codes. Standard library and pydantic only."""
+"""What both sides of the queue share: states, records, keys, codes. Standard library and pydantic only."""

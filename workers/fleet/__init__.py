@@ -1,0 +1,1 @@
+"""The processes of one machine: nodes, the embedded Redis, the supervisor."""

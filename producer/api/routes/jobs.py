@@ -95,9 +95,7 @@ async def submit(
 async def _accept(
     producer: Producer, stream: BinaryIO, parsed: JobRequest, filename: str | None, key: str | None
 ) -> tuple[Job, bool]:
-    return await run_in_threadpool(
-        producer.submit_request, stream, parsed, filename=filename, idempotency_key=key
-    )
+    return await run_in_threadpool(producer.submit_request, stream, parsed, filename=filename, idempotency_key=key)
 
 
 def _parsed(model: type[_Model], body: str | bytes) -> _Model:
@@ -124,7 +122,9 @@ async def status(
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse)
 async def events(
-    job_id: KnownJob, producer: Connected, last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None
+    job_id: KnownJob,
+    producer: Connected,
+    last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens to the job, as it happens; ends with the job. `Last-Event-ID` resumes without a gap."""
     after, pause_s = last_event_id or "0", _POLL_FIRST_S

@@ -1,0 +1,45 @@
+"""Running the API in uvicorn."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import uvicorn
+
+from producer.api.app import create_app
+from producer.connect import connect
+from producer.contract.errors import InvalidRequest
+from producer.settings import Settings
+
+
+def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; running requests are finished.
+
+    Raises: InvalidRequest when the API would be open to other machines without a key.
+    """
+    if settings.api_key is None and not _is_loopback(host):
+        raise InvalidRequest(
+            f"set OCRFLEET_API_KEY before listening on {host}: without a key the API stays on loopback"
+        )
+    producer = connect(settings)
+    try:
+        uvicorn.run(
+            create_app(producer, settings),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=20,
+            server_header=False,
+        )
+    finally:
+        producer.close()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,5 @@
+"""`python -m workers`: the `ocrfleet` command."""
+
+from workers.cli import main
+
+main()

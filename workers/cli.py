@@ -1,0 +1,69 @@
+"""The `ocrfleet` command: the commands of all three packages, each loaded when it is used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from producer import cli as producer_cli
+
+app = typer.Typer(
+    name="ocrfleet",
+    help="Documents to text at scale, asynchronously, on any device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+producer_cli.register(app)
+
+
+@app.command()
+def worker(
+    device: Annotated[str, typer.Option(help="The device to pin to: `cpu`, `gpu:0`, `npu:0`")] = "cpu",
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Child processes, each with its own engine")] = 1,
+    role: Annotated[str, typer.Option(help="`device` reads pages; `io` delivers webhooks and mends")] = "device",
+) -> None:
+    """Run one worker: a Celery node pinned to one device."""
+    from workers.fleet.node import run_node
+
+    run_node(device=device, processes=processes, role=role)
+
+
+@app.command()
+def up(
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes of the CPU worker")] = 1,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 for a free one")] = 8080,
+    data_dir: Annotated[Path | None, typer.Option(help="Where Redis and the object store keep their data")] = None,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    from workers.fleet.supervisor import run_until_stopped
+
+    run_until_stopped(processes=processes, port=port, data_dir=data_dir)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for data and results")] = Path("build/demo"),
+) -> None:
+    """Read the sample documents through the whole system, and say what was read, and how fast."""
+    from workers.demo.story import run_demo
+
+    raise typer.Exit(run_demo(out))
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def ocr(context: typer.Context) -> None:
+    """Read documents here and now, without a queue."""
+    # The engine's own command, run under this name; loaded late because it needs numpy and a runtime.
+    from ocr_engine.cli import main as ocr_main
+
+    sys.argv = ["ocrfleet ocr", *context.args]
+    ocr_main()
+
+
+def main() -> None:
+    """Entry point of `ocrfleet`."""
+    app()

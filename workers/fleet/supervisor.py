@@ -1,0 +1,189 @@
+"""The whole system on one machine: embedded Redis, API, io worker and device worker, started, watched, drained."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+import structlog
+import typer
+
+from producer.contract.errors import OcrFleetError, Unavailable
+from producer.settings import RUNTIME_FILE, Settings, load_settings
+from workers.fleet.child_process import die_with
+from workers.fleet.embedded_redis import EmbeddedRedis
+from workers.fleet.ports import free_port
+from workers.logs import configure_logs
+
+_READY_S = 60.0
+_DRAIN_S = 45.0  # above the 30 s of Celery's soft shutdown
+_BACKOFF_MAX_S = 30.0
+_WATCH_S = 0.2
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Part:
+    """One supervised process and when it may be started again."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes]
+    restarts: int = 0
+    start_at: float = 0.0  # monotonic; 0 while it runs
+
+
+class System:
+    """An embedded system as a context: running inside, drained and gone after. Start it from the main thread."""
+
+    def __init__(self, *, data_dir: Path, port: int, processes: int, environment: dict[str, str] | None = None) -> None:
+        self.data_dir = data_dir.resolve()
+        self._port = port or free_port()
+        self._processes = processes
+        self._redis = EmbeddedRedis(self.data_dir)
+        self._extra = environment or {}
+        self._environment: dict[str, str] = {}
+        self._parts: list[_Part] = []
+
+    @property
+    def server(self) -> str:
+        """Address of the API."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of the system is started with."""
+        return self._environment
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:  # also Ctrl-C: nothing started here may stay
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start every part and wait until the API is ready. Raises: Unavailable."""
+        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
+        redis_url = settings.redis_url or self._start_redis()
+        store_url = settings.store_url or (self.data_dir / "objects").as_uri()
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else self._webhook_secret()
+        addresses = {"redis_url": redis_url, "store_url": store_url, "webhook_secret": secret}
+        named = {f"OCRFLEET_{name.upper()}": value for name, value in addresses.items()}
+        self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
+        self._write_private(RUNTIME_FILE, json.dumps({**addresses, "pid": os.getpid()}))
+        ocrfleet = [sys.executable, "-m", "workers"]
+        self._launch("api", [*ocrfleet, "api", "--port", str(self._port)])
+        self._launch("worker cpu", [*ocrfleet, "worker", "--device", "cpu", "--processes", str(self._processes)])
+        self._launch("worker io", [*ocrfleet, "worker", "--role", "io"])
+        self._wait_ready()
+
+    def watch(self) -> None:
+        """Start again, with backoff, what has crashed; call it often. Raises: Unavailable when Redis is gone."""
+        if self._redis.url and not self._redis.is_running():
+            raise Unavailable(f"the embedded Redis stopped; see {self.data_dir / 'redis' / 'redis.log'}")
+        now = time.monotonic()
+        for part in self._parts:
+            if part.process.poll() is None:
+                continue
+            if not part.start_at:
+                delay_s = min(2.0**part.restarts - 1, _BACKOFF_MAX_S)
+                part.start_at = now + delay_s
+                _log.warning("part_stopped", part=part.name, status=part.process.returncode, restart_in_s=delay_s)
+            elif now >= part.start_at:
+                part.process, part.start_at = self._spawn(part.arguments), 0.0
+                part.restarts += 1
+
+    def stop(self) -> None:
+        """Drain: running pages finish or are given back, then everything stops. Safe to repeat."""
+        for part in self._parts:
+            part.process.terminate()
+        deadline = time.monotonic() + _DRAIN_S
+        for part in self._parts:
+            try:
+                part.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _log.warning("part_killed", part=part.name)
+                part.process.kill()
+                part.process.wait()
+        self._parts = []
+        self._redis.stop()
+        (self.data_dir / RUNTIME_FILE).unlink(missing_ok=True)
+
+    def _start_redis(self) -> str:
+        self._redis.start()
+        return self._redis.url
+
+    def _launch(self, name: str, arguments: list[str]) -> None:
+        self._parts.append(_Part(name=name, arguments=arguments, process=self._spawn(arguments)))
+
+    def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches only this process, which then drains the others.
+        return subprocess.Popen(
+            arguments,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with(os.getpid()),
+        )
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            if any(part.process.poll() is not None for part in self._parts):
+                raise Unavailable("a part of the system stopped while starting; its message stands above")
+            try:
+                if httpx.get(f"{self.server}/health/ready", timeout=2, trust_env=False).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise Unavailable(f"the API was not ready within {_READY_S:g} s")
+
+    def _webhook_secret(self) -> str:
+        """The secret of this data directory; made once, so that receivers keep trusting it."""
+        path = self.data_dir / "webhook_secret"
+        if not path.exists():
+            self._write_private(path.name, "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+        return path.read_text()
+
+    def _write_private(self, name: str, text: str) -> None:
+        with os.fdopen(os.open(self.data_dir / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+
+def run_until_stopped(*, processes: int, port: int, data_dir: Path | None) -> None:
+    """`ocrfleet up`: run until SIGINT or SIGTERM, then drain."""
+    settings = Settings()
+    configure_logs(settings.log_format)
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    try:
+        with System(data_dir=data_dir or settings.data_dir, port=port, processes=processes) as system:
+            typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
+            while not stopping:
+                system.watch()
+                time.sleep(_WATCH_S)
+            typer.echo("draining ...")
+    except OcrFleetError as error:
+        typer.echo(f"error [{error.code}]: {error.message}", err=True)
+        raise typer.Exit(3) from error
