@@ -29,6 +29,7 @@ from producer.contract.leases import ClaimAnswer, DueJob, Lease, LeaseState, New
 from producer.contract.webhooks import Delivery
 
 PREFIX = "ocrfleet:"
+_TEMPORARY = ("LOADING", "MISCONF", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN")
 FIRST_LOOK_MS = 10_000  # a job whose message was never published is found after this
 _SCRIPTS = (
     *("submit", "claim", "heartbeat", "plan", "page", "finish", "release", "cancel", "revisit"),
@@ -218,10 +219,10 @@ def _available() -> Iterator[None]:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
         raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
+    except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
+        raise Unavailable(f"Redis cannot write now: {error}") from error
     except redis.exceptions.ResponseError as error:
-        if any(
-            sign in str(error) for sign in ("OOM", "READONLY", "LOADING", "MISCONF", "BUSY", "NOREPLICAS", "MASTERDOWN")
-        ):
+        if str(error).startswith(_TEMPORARY):
             raise Unavailable(f"Redis cannot write now: {error}") from error
         raise
 

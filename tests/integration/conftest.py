@@ -1,0 +1,46 @@
+"""A producer on a real Redis, each test in a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import redis
+
+from producer.backends.celery_queue import CeleryQueue
+from producer.backends.memory import MemoryObjectStore
+from producer.backends.redis_jobs import RedisJobStore
+from producer.direct import Producer, ProducerLimits
+from tests.servers.redis import RedisServer
+
+LIMITS = ProducerLimits(max_file_bytes=1_000_000, job_ttl_s=3600, result_ttl_s=3600, webhooks_signed=True)
+_numbers = count(1)
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty database."""
+    url = redis_server.database_url(next(_numbers) % 16)
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def jobs(redis_url: str) -> Iterator[RedisJobStore]:
+    store = RedisJobStore(redis_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def objects() -> MemoryObjectStore:
+    return MemoryObjectStore()
+
+
+@pytest.fixture
+def producer(jobs: RedisJobStore, objects: MemoryObjectStore, redis_url: str) -> Iterator[Producer]:
+    producer = Producer(jobs, objects, CeleryQueue(redis_url), LIMITS)
+    yield producer
+    producer.close()
