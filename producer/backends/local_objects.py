@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from producer.contract.ports import ObjectInfo
 
 CHUNK_BYTES = 1 << 20  # one copy step of a stream: large enough that the calls cost nothing
 # A folder may be deleted between making it and writing into it. Each round means another deletion won.
-FOLDER_ROUNDS = 8
+FOLDER_ROUNDS = 100
 # No write takes a day: a file that is still unfinished by then was left by a process that died.
 ABANDONED_AFTER_S = 24 * 3600
 
@@ -49,7 +51,8 @@ class LocalObjectStore:
                 os.close(descriptor)
             with _io_errors(key), _folder_conflicts(key):
                 unfinished.replace(path)
-                _sync_folder(path.parent)
+                with suppress(FileNotFoundError):  # written, and already deleted with its folder
+                    _sync_folder(path.parent)
         finally:
             with suppress(OSError):  # after the rename there is nothing left to remove
                 unfinished.unlink(missing_ok=True)
@@ -116,8 +119,8 @@ class LocalObjectStore:
         """A new unfinished file in the folder of `path`, made if it is missing, and its descriptor."""
         unfinished = path.with_name(UNFINISHED + uuid.uuid4().hex)
         for _ in range(FOLDER_ROUNDS):
-            _make_folders(path.parent)
             with suppress(FileNotFoundError):
+                _make_folders(path.parent)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 return os.open(unfinished, flags, 0o600), unfinished
         raise Unavailable(f"The folder of {path.name!r} is deleted again and again while it is written; try again.")
@@ -188,8 +191,8 @@ def _make_folders(folder: Path) -> None:
     with suppress(FileExistsError):  # another writer was quicker
         folder.mkdir(mode=0o700)
         _sync_folder(folder.parent)
-    if not folder.is_dir() and folder.exists():
-        raise NotADirectoryError(folder)
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -61,15 +61,11 @@ class ServerProcess:
 
     def _failure(self) -> str:
         tail = "\n".join(self._log.read_text(errors="replace").splitlines()[-20:])
-        state = (
-            f"exited with {self._process.returncode}" if self._process.returncode is not None else "is late"
-        )
+        state = f"exited with {self._process.returncode}" if self._process.returncode is not None else "is late"
         return f"{' '.join(self._command)} {state}:\n{tail}"
 
 
-def wait_until(
-    condition: Callable[[], bool], failure: Callable[[], str], *, timeout_s: float = READY_S
-) -> None:
+def wait_until(condition: Callable[[], bool], failure: Callable[[], str], *, timeout_s: float = READY_S) -> None:
     """Return once `condition` holds. Raises: RuntimeError: it did not within `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():

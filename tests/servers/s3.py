@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -31,6 +32,7 @@ class S3Address:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @cache  # noqa: B019  an address lives as long as its server; a client takes a tenth of a second to make
     def client(self) -> Any:  # Any: boto3 makes its clients' classes when it runs
         """A client of our own, to see the server without the store under test."""
         return boto3.client(

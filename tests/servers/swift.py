@@ -153,17 +153,13 @@ def _default_section(folder: Path, port: int) -> str:
         "user": "",
         "log_address": "/dev/null",
     }
-    return (
-        "[DEFAULT]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items() if value != "") + "\n"
-    )
+    return "[DEFAULT]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items() if value != "") + "\n"
 
 
 def _build_ring(path: Path, port: int) -> None:
     from swift.common.ring import RingBuilder  # type: ignore[import-untyped]
 
     builder = RingBuilder(PART_POWER, 1, 1)
-    builder.add_dev(
-        {"id": 0, "region": 1, "zone": 1, "ip": "127.0.0.1", "port": port, "device": "disk", "weight": 1.0}
-    )
+    builder.add_dev({"id": 0, "region": 1, "zone": 1, "ip": "127.0.0.1", "port": port, "device": "disk", "weight": 1.0})
     builder.rebalance(seed=RING_SEED)
     builder.get_ring().save(str(path))
