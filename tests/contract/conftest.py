@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,29 +28,51 @@ class StoreCase:
 
 
 @pytest.fixture(params=["local", "memory", "moto", "swift"])
-def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoreCase:
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreCase]:
+    """Each kind in turn, empty."""
     kind: str = request.param
     if kind == "memory":
-        return StoreCase(
-            name=kind,
-            store=open_object_store("memory://", s3_endpoint_url=None, s3_region=None),
-            neighbour=lambda prefix: open_object_store("memory://", s3_endpoint_url=None, s3_region=None),
-            is_remote=False,
-            many=1100,
-        )
-    if kind == "local":
-        return _case(kind, lambda prefix: local_store(tmp_path, prefix), is_remote=False, many=1100)
-    server: MotoServer | SwiftServer = request.getfixturevalue(f"{kind}_server")
-    for name, value in server.address.environment.items():
-        monkeypatch.setenv(name, value)
-    bucket = server.address.new_bucket()
-    many = {"moto": 1100, "swift": 60}[kind]  # Swift syncs each of its writes to disk: some 40 ms
-    return _case(kind, lambda prefix: s3_store(server.address, bucket, prefix), is_remote=True, many=many)
+        yield _case(kind, lambda prefix: memory_store(), is_remote=False, many=1100)
+    elif kind == "local":
+        yield _case(kind, lambda prefix: local_store(tmp_path, prefix), is_remote=False, many=1100)
+    else:
+        shared: StoreCase = request.getfixturevalue(f"{kind}_case")
+        yield shared
+        for top in {key.partition("/")[0] for key in shared.store.keys("")}:
+            shared.store.delete(top)
+
+
+@pytest.fixture(scope="session")
+def moto_case(moto_server: MotoServer) -> Iterator[StoreCase]:
+    yield from _remote_case("moto", moto_server.address, many=1100)
+
+
+@pytest.fixture(scope="session")
+def swift_case(swift_server: SwiftServer) -> Iterator[StoreCase]:
+    """Swift syncs each of its writes to disk, which takes some 40 ms: few objects tell as much as many."""
+    yield from _remote_case("swift", swift_server.address, many=60)
+
+
+def _remote_case(kind: str, address: S3Address, *, many: int) -> Iterator[StoreCase]:
+    """One store for all tests of its kind: a client of boto3 takes a third of a second to make."""
+    bucket = address.new_bucket()
+
+    def open_store(prefix: str) -> ObjectStore:
+        with pytest.MonkeyPatch.context() as environment:  # boto3 reads it when it makes the client
+            for name, value in address.environment.items():
+                environment.setenv(name, value)
+            return s3_store(address, bucket, prefix)
+
+    yield _case(kind, open_store, is_remote=True, many=many)
 
 
 def _case(kind: str, neighbour: Callable[[str], ObjectStore], *, is_remote: bool, many: int) -> StoreCase:
     store = neighbour(f"own-{uuid.uuid4().hex[:8]}")
     return StoreCase(name=kind, store=store, neighbour=neighbour, is_remote=is_remote, many=many)
+
+
+def memory_store() -> ObjectStore:
+    return open_object_store("memory://", s3_endpoint_url=None, s3_region=None)
 
 
 def local_store(folder: Path, prefix: str) -> ObjectStore:
