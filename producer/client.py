@@ -15,6 +15,8 @@ from producer.contract import errors
 from producer.contract.jobs import Job, JobRequest
 from producer.direct import opened_source, parse_request
 
+# One part of a multipart body: file name, content, media type.
+_Part = tuple[str | None, BinaryIO | str, str]
 _POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
 _BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
     kind.code: kind
@@ -67,7 +69,7 @@ class OcrFleetClient:
             filename = filename or Path(source).name
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         with opened_source(source) as stream:
-            files = {
+            files: dict[str, _Part] = {
                 "file": (filename or "document", stream, "application/octet-stream"),
                 "request": (None, body, "application/json"),
             }
@@ -108,9 +110,17 @@ class OcrFleetClient:
             _raise_for_error(answer)
         target.write_bytes(answer.content)
 
-    def _send(self, method: str, path: str, **arguments: object) -> httpx.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, float] | None = None,
+        files: Mapping[str, _Part] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **arguments)  # type: ignore[arg-type]
+            answer = self._http.request(method, path, params=params, files=files, headers=headers)
         except httpx.TransportError as error:
             raise errors.Unavailable(f"{self._http.base_url} cannot be reached: {error}") from error
         _raise_for_error(answer)

@@ -6,7 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 
 import httpx
 import structlog
@@ -16,13 +16,12 @@ from standardwebhooks import Webhook
 from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import NotFound
 from producer.contract.webhooks import Delivery, event_body, retry_delay_s
+from workers.addresses import InwardAddress, is_outside, refuse_inward
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
 _LEASE_S = 60.0  # longer than an attempt can take
 _GONE = 410
 _log = structlog.get_logger(__name__)
-# Ranges that Python calls global but that lead back inside: 6to4 and deprecated site-local.
-_INWARD = (IPv6Network("2002::/16"), IPv6Network("fec0::/10"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,26 +84,31 @@ class WebhookDelivery:
             "webhook-signature": self._signer.sign(delivery.id, now, body),
         }
         try:
-            # trust_env off: a proxy would reach what we must not.
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as plain:
-                client = (
-                    plain if self._allow_private_urls else httpx_ssrf_protection(plain, custom_validator=_is_outside)
-                )
-                async with (
-                    asyncio.timeout(TIMEOUT_S),
-                    client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer,
-                ):
+            async with asyncio.timeout(TIMEOUT_S), self._client() as client:
+                await self._guard(delivery.url)
+                async with client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer:
                     return Attempt(status=answer.status_code, retry_after_s=_seconds(answer.headers.get("Retry-After")))
-        except SSRFProtectionError:
-            return Attempt(status=None, error="the address is private; OCRFLEET_ALLOW_PRIVATE_URLS allows it")
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (InwardAddress, SSRFProtectionError):
+            return Attempt(status=None, error=str(InwardAddress.__doc__))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             return Attempt(status=None, error=f"{type(error).__name__}: {error}")
 
+    async def _guard(self, url: str) -> None:
+        if not self._allow_private_urls:
+            parsed = httpx.URL(url)
+            await refuse_inward(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
 
-def _is_outside(hostname: str, address: IPv4Address | IPv6Address, port: int) -> bool:
-    if address.is_multicast:
-        return False
-    return not (isinstance(address, IPv6Address) and any(address in network for network in _INWARD))
+    def _client(self) -> httpx.AsyncClient:
+        """A client that follows no redirect and connects only to addresses it has checked."""
+        # trust_env off: a proxy would reach what we must not.
+        plain = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+        if self._allow_private_urls:
+            return plain
+        return httpx_ssrf_protection(plain, custom_validator=_is_allowed)
+
+
+def _is_allowed(_hostname: str, address: IPv4Address | IPv6Address, _port: int) -> bool:
+    return is_outside(address)
 
 
 def _seconds(retry_after: str | None) -> float | None:

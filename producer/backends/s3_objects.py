@@ -71,7 +71,7 @@ class S3ObjectStore:
                 self._client.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType=media_type)
                 return
             self._client.upload_fileobj(
-                io.BytesIO(body) if isinstance(body, bytes) else body,
+                _WholeReads(io.BytesIO(body) if isinstance(body, bytes) else body),
                 self._bucket,
                 name,
                 ExtraArgs={"ContentType": media_type},

@@ -111,8 +111,12 @@ def test_a_json_submission_carries_the_document_in_base64(http: httpx.Client) ->
 
 def test_the_same_key_gives_the_same_job_and_another_request_409(http: httpx.Client) -> None:
     def send(tag: str) -> httpx.Response:
-        files = {"file": ("page.png", PNG), "request": (None, json.dumps({"tag": tag}), "application/json")}
-        return http.post("/v1/jobs", files=files, headers={"Idempotency-Key": "key-1"})
+        request = (None, json.dumps({"tag": tag}), "application/json")
+        return http.post(
+            "/v1/jobs",
+            files={"file": ("page.png", PNG), "request": request},
+            headers={"Idempotency-Key": "key-1"},
+        )
 
     first, again, other = send("a"), send("a"), send("b")
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)

@@ -76,7 +76,9 @@ def test_only_result_files_have_an_address(name: str) -> None:
 
 
 def test_a_webhook_body_is_the_job_and_the_same_each_time() -> None:
-    job = Job(id="1", status=JobState.SUCCEEDED, created_at=utc_from_ms(1), finished_at=utc_from_ms(2), links=links_of("1"))
+    job = Job(
+        id="1", status=JobState.SUCCEEDED, created_at=utc_from_ms(1), finished_at=utc_from_ms(2), links=links_of("1")
+    )
     body = event_body(job, "job.succeeded")
     assert body == event_body(job, "job.succeeded")
     message = json.loads(body)
@@ -105,7 +107,7 @@ def test_every_error_has_a_code_a_status_a_message_and_a_place_in_the_drawn_tree
         return [kind, *(deep for child in kind.__subclasses__() for deep in tree(child))]
 
     for kind in tree(errors.OcrFleetError):
-        error = kind("a", "b") if kind is errors.JobFailed else kind()  # type: ignore[call-arg]
+        error = kind("a", "b") if kind is errors.JobFailed else kind()
         assert error.message
         assert error.code
         assert 400 <= error.http_status < 600

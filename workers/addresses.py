@@ -1,0 +1,36 @@
+"""Which addresses lead outside: the guard against being used to reach what only we can reach (SSRF)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+# Ranges that Python calls global but that lead back inside: 6to4, NAT64, and deprecated site-local addresses.
+_INWARD = (IPv6Network("2002::/16"), IPv6Network("64:ff9b::/96"), IPv6Network("fec0::/10"))
+
+
+class InwardAddress(Exception):
+    """The address is private; OCRFLEET_ALLOW_PRIVATE_URLS allows it."""
+
+
+def is_outside(address: IPv4Address | IPv6Address) -> bool:
+    """Whether anybody on the internet means the same host by this address."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return is_outside(address.ipv4_mapped)
+        if any(address in network for network in _INWARD):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+async def refuse_inward(host: str, port: int) -> None:
+    """Resolve `host` and check every address, before any connection is tried.
+
+    The connection itself must be pinned to a checked address as well: the next look-up may answer differently.
+    Raises: InwardAddress; OSError when the name has no address.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for *_, place in found:
+        if not is_outside(ip_address(str(place[0]).partition("%")[0])):
+            raise InwardAddress((InwardAddress.__doc__ or "").strip())
