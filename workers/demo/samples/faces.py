@@ -50,9 +50,7 @@ class InkBox:
 @cache
 def font(face: str, size_px: float) -> ImageFont.FreeTypeFont:
     """Open a face at a size. Basic layout: no ligatures, so that the drawn text is the typed text."""
-    return ImageFont.truetype(
-        io.BytesIO(_font_bytes(face)), size_px, layout_engine=ImageFont.Layout.BASIC
-    )
+    return ImageFont.truetype(io.BytesIO(_font_bytes(face)), size_px, layout_engine=ImageFont.Layout.BASIC)
 
 
 def text_width_pt(text: str, style: Style) -> float:
@@ -69,4 +67,4 @@ def ink_box(text: str, style: Style) -> InkBox:
 
 @cache
 def _font_bytes(face: str) -> bytes:
-    return bytes(pymupdf.Font(face).buffer)
+    return bytes(pymupdf.Font(face).buffer)  # type: ignore[no-untyped-call]

@@ -41,9 +41,7 @@ class PictureSheet(Sheet):
     def picture(self) -> NDArray[np.uint8]:
         """Return the page: uint8, (height, width, 3), RGB."""
         page = self.page()
-        small = cv2.resize(
-            np.asarray(self._image), (page.width, page.height), interpolation=cv2.INTER_AREA
-        )
+        small = cv2.resize(np.asarray(self._image), (page.width, page.height), interpolation=cv2.INTER_AREA)
         return small.astype(np.uint8)
 
     def _pixel(self, point: Point) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Sheets that become pages of a PDF with real text, drawn by PyMuPDF."""
+"""Sheets that become pages of a PDF with real text, drawn by PyMuPDF (which annotates few of its calls)."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,10 @@ class PdfSheet(Sheet):
 
     def __init__(self, page: pymupdf.Page) -> None:
         super().__init__(width_pt=A4_PT[0], height_pt=A4_PT[1], pixels_per_pt=PIXELS_PER_PT)
-        self._shape = page.new_shape()
+        self._shape = page.new_shape()  # type: ignore[no-untyped-call]
 
     def ink_text(self, text: str, pen: Point, style: Style) -> None:
-        self._shape.insert_text(
-            pen, text, fontname=style.face, fontsize=style.size_pt, color=_shares(style.ink)
-        )
+        self._shape.insert_text(pen, text, fontname=style.face, fontsize=style.size_pt, color=_shares(style.ink))
 
     def path(self, points: Sequence[Point], width_pt: float, ink: Colour) -> None:
         self._shape.draw_polyline(list(points))
@@ -41,22 +39,20 @@ class PdfBook:
     """A PDF being made. Not safe to share between threads: PyMuPDF is not."""
 
     def __init__(self, *, title: str, author: str, page_count: int) -> None:
-        self._document = pymupdf.open()
+        self._document = pymupdf.open()  # type: ignore[no-untyped-call]
         # A fixed date, so that the same drawing gives the same bytes.
         date = "D:20250912090000Z"
-        self._document.set_metadata(
-            {"title": title, "author": author, "creationDate": date, "modDate": date}
-        )
+        self._document.set_metadata({"title": title, "author": author, "creationDate": date, "modDate": date})
         for _ in range(page_count):
             self._document.new_page(width=A4_PT[0], height=A4_PT[1])
         # Opened after the last was added: PyMuPDF forgets its page objects when another page is added.
-        self.sheets = tuple(PdfSheet(page) for page in self._document)
+        self.sheets = tuple(PdfSheet(self._document[index]) for index in range(page_count))
 
     def finish(self) -> bytes:
         """Return the whole PDF, once; without the random file identifier that would differ every time."""
         for sheet in self.sheets:
             sheet.commit()
-        return bytes(self._document.tobytes(garbage=3, deflate=True, no_new_id=True))
+        return bytes(self._document.tobytes(garbage=3, deflate=True, no_new_id=True))  # type: ignore[no-untyped-call]
 
 
 def _shares(colour: Colour) -> tuple[float, float, float]:

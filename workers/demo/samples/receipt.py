@@ -65,9 +65,7 @@ def draw_receipt() -> Sample:
 
 
 def _print_receipt() -> PictureSheet:
-    sheet = PictureSheet(
-        width_pt=_WIDTH_PT, height_pt=_HEIGHT_PT, pixels_per_pt=_PIXELS_PER_PT, paper=_PAPER
-    )
+    sheet = PictureSheet(width_pt=_WIDTH_PT, height_pt=_HEIGHT_PT, pixels_per_pt=_PIXELS_PER_PT, paper=_PAPER)
     middle = _WIDTH_PT / 2
     sheet.write("Harbour Grocery", (middle, 38), _SHOP, "centre")
     y = 57.0
@@ -125,9 +123,7 @@ def _age(flat: Picture, rng: np.random.Generator) -> Picture:
     shade = 1 - 0.055 * np.cos(2 * np.pi * (1.6 * rows + 0.15 * columns)) - 0.10 * (columns - 0.4) ** 2
     fold = (rows - 0.505 - 0.008 * columns) * height
     shade = shade - 0.13 * np.exp(-((fold / 3.0) ** 2)) + 0.05 * np.exp(-(((fold - 9) / 8.0) ** 2))
-    return np.asarray(
-        printed * shade[..., None] + 2.0 * clouds((height, width), (4, 4), rng)[..., None], np.float32
-    )
+    return np.asarray(printed * shade[..., None] + 2.0 * clouds((height, width), (4, 4), rng)[..., None], np.float32)
 
 
 def _photograph(flat: Picture, matrix: cv2.typing.MatLike, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -145,8 +141,8 @@ def _photograph(flat: Picture, matrix: cv2.typing.MatLike, rng: np.random.Genera
     scene = table * (1 - outline) + receipt * outline
     light = lamp_light(_PHOTO_SHAPE, (0.28, 0.22), 0.42) * (1 + 0.05 * clouds(_PHOTO_SHAPE, (600, 600), rng))
     warm = np.array([1.0, 0.965, 0.90], np.float32)
-    seen = cv2.GaussianBlur(np.asarray(scene * light[..., None] * warm, np.float32), (0, 0), 0.9)
-    return eight_bit(np.asarray(seen + grain((height, width, 3), 4.0, rng), np.float32))
+    seen = cv2.GaussianBlur(np.asarray(scene * light[..., None] * warm, np.float32), (0, 0), 1.2)
+    return eight_bit(np.asarray(seen + grain((height, width, 3), 5.5, rng), np.float32))
 
 
 def _torn_outline(flat: Picture) -> Picture:
@@ -156,4 +152,4 @@ def _torn_outline(flat: Picture) -> Picture:
     columns = np.arange(width)
     teeth = depth_px * np.abs((columns % tooth_px) / (tooth_px / 2) - 1)
     rows = np.arange(height)[:, None]
-    return ((rows >= teeth) & (rows < height - teeth)).astype(np.float32)
+    return np.asarray((rows >= teeth) & (rows < height - teeth), dtype=np.float32)

@@ -137,9 +137,7 @@ def _chart(sheet: Sheet, frame: Frame, height_pt: float) -> None:
         sheet.write(name, (middle, floor + 16), _LABEL, "centre")
 
 
-def _section(
-    sheet: Sheet, heading: str, paragraphs: tuple[str, ...], frame: Frame, style: Style
-) -> float:
+def _section(sheet: Sheet, heading: str, paragraphs: tuple[str, ...], frame: Frame, style: Style) -> float:
     sheet.write(heading, (frame.left_pt, frame.top_pt), _HEADING)
     baseline = frame.top_pt + 20
     for text in paragraphs:

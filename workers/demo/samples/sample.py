@@ -1,10 +1,11 @@
 """The records of a sample document: its bytes, its pages and the text drawn on them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, kw_only=True)
 class SampleLine:
@@ -33,7 +34,7 @@ class Sample:
 
     name: str
     media_type: str
-    data: bytes
+    data: bytes = field(repr=False)
     pages: tuple[SamplePage, ...]
 
 
@@ -45,9 +46,7 @@ def warp_lines(lines: Iterable[SampleLine], matrix: NDArray[np.float64]) -> tupl
     return tuple(SampleLine(text=line.text, polygon=_warp(line.polygon, matrix)) for line in lines)
 
 
-def _warp(
-    polygon: tuple[tuple[float, float], ...], matrix: NDArray[np.float64]
-) -> tuple[tuple[float, float], ...]:
+def _warp(polygon: tuple[tuple[float, float], ...], matrix: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
     corners = np.column_stack([np.asarray(polygon, dtype=np.float64), np.ones(len(polygon))])
     moved = corners @ matrix.T
     return tuple((float(x / w), float(y / w)) for x, y, w in moved)

@@ -25,7 +25,7 @@ def grain(shape: tuple[int, ...], strength: float, rng: np.random.Generator) -> 
 
 def wood(shape: tuple[int, int], rng: np.random.Generator) -> Picture:
     """Draw a table of dark upright planks: float32, (height, width, 3), RGB."""
-    height, width = shape
+    width = shape[1]
     columns = np.arange(width, dtype=np.float32)[None, :]
     bend = clouds(shape, (700, 300), rng) * 26
     rings = 0.5 + 0.5 * np.sin((columns + bend) / 9.0 + 5 * clouds(shape, (900, 60), rng))

@@ -1,10 +1,14 @@
 """Blocks of text on a sheet: paragraphs and tables."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workers.demo.samples.faces import Colour, Style, text_width_pt
 from workers.demo.samples.sheet import Align, Frame, Sheet
+
+# A word or one Chinese character, with the signs that may not be parted from it and the space behind.
+_UNBREAKABLE = re.compile(r"（?(?:[一-鿿]|[^\s一-鿿，。：；、（）]+)[，。：；、）]*\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +32,14 @@ class TableLook:
 
 
 def wrap(text: str, style: Style, width_pt: float) -> list[str]:
-    """Break text at spaces into lines no wider than width_pt."""
+    """Break text into lines no wider than width_pt: between words, and between any two Chinese characters."""
     lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if text_width_pt(longer, style) <= width_pt:
-            lines[-1] = longer
+    for piece in _UNBREAKABLE.findall(text):
+        if text_width_pt((lines[-1] + piece).rstrip(), style) <= width_pt:
+            lines[-1] += piece
         else:
-            lines.append(word)
-    return lines
+            lines.append(piece)
+    return [line.rstrip() for line in lines]
 
 
 def paragraph(sheet: Sheet, text: str, frame: Frame, style: Style, *, justified: bool = True) -> float:
@@ -67,7 +70,8 @@ def table(
         # 0.36 sizes below the middle puts capitals in the middle of the row.
         baseline = top + look.row_pt / 2 + 0.36 * style.size_pt
         for text, column in zip(row, columns, strict=True):
-            sheet.write(text, (frame.left_pt + column.anchor_pt, baseline), style, column.align)
+            if text:
+                sheet.write(text, (frame.left_pt + column.anchor_pt, baseline), style, column.align)
     for number in (0, 1, len(rows)):
         top = frame.top_pt + number * look.row_pt
         edge = Frame(left_pt=frame.left_pt, top_pt=top, width_pt=frame.width_pt)
