@@ -1,0 +1,50 @@
+"""PaddleOCR's General OCR pipeline as a library: pixels in, pages out."""
+
+from ocr_engine.document import Document, DocumentLimits, open_document
+from ocr_engine.engine import OCREngine
+from ocr_engine.errors import (
+    DeviceUnavailable,
+    DocumentError,
+    EmptyDocument,
+    EncryptedDocument,
+    EngineError,
+    InternalError,
+    InvalidRequest,
+    ModelUnavailable,
+    OutOfMemory,
+    PageTooLarge,
+    SourceNotFound,
+    TooLarge,
+    TooManyPages,
+    UnreadableDocument,
+    UnsupportedMedia,
+)
+from ocr_engine.media import MediaType
+from ocr_engine.options import EngineOptions, PredictOptions
+from ocr_engine.results import OCRResult
+
+__all__ = [
+    "DeviceUnavailable",
+    "Document",
+    "DocumentError",
+    "DocumentLimits",
+    "EmptyDocument",
+    "EncryptedDocument",
+    "EngineError",
+    "EngineOptions",
+    "InternalError",
+    "InvalidRequest",
+    "MediaType",
+    "ModelUnavailable",
+    "OCREngine",
+    "OCRResult",
+    "OutOfMemory",
+    "PageTooLarge",
+    "PredictOptions",
+    "SourceNotFound",
+    "TooLarge",
+    "TooManyPages",
+    "UnreadableDocument",
+    "UnsupportedMedia",
+    "open_document",
+]

@@ -1,0 +1,1 @@
+"""The networks of the pipeline, each usable alone: prepare, run, interpret."""

@@ -1,0 +1,1 @@
+"""The model zoo: which weights exist and how to load them."""

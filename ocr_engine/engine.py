@@ -1,0 +1,136 @@
+"""The OCR engine: loads the models once and reads pages and documents with them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+
+from ocr_engine.document import Document, open_document
+from ocr_engine.errors import InvalidRequest
+from ocr_engine.modules.ctc import Alphabet
+from ocr_engine.modules.detection import TextDetector
+from ocr_engine.modules.doc_orientation import OrientationClassifier
+from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
+from ocr_engine.pipeline import Pipeline
+from ocr_engine.profiles import profile_of, settings_for
+from ocr_engine.results import OCRResult, PageOrigin
+from ocr_engine.runtimes import onnx
+from ocr_engine.sources import Source, check_page, expand
+from ocr_engine.types import Image
+from ocr_engine.zoo.registry import Module, find
+from ocr_engine.zoo.resolve import load_weights
+
+
+class OCREngine:
+    """PaddleOCR's General OCR pipeline on one device. A context manager.
+
+    Build it in the process that uses it, after any fork. `predict*` may be called from several threads; they share
+    the engine's threads, so one page at a time is as fast. The options are the fields of `EngineOptions`.
+
+    profile, runtime, device: the names of what reads the pages.
+    models: module to `name@sha256`.
+    """
+
+    def __init__(self, **options: OptionValue) -> None:
+        """Load the models. Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable."""
+        self._options = EngineOptions.parse(options)
+        self.profile = self._options.profile or DEFAULT_PROFILE
+        self.runtime = onnx.NAME
+        self.device = self._options.device or "cpu"
+        self.models: dict[str, str] = {}
+        self._threads = self._options.cpu_threads or len(os.sched_getaffinity(0))
+        # OpenCV would otherwise use every core of the machine, whatever this process may have.
+        cv2.setNumThreads(self._threads)
+        self._pipeline: Pipeline | None = self._load()
+
+    def warm_up(self) -> None:
+        """Run every network once, so that the first page is not slower than the others."""
+        self._open_pipeline().warm_up(settings_for(self._options, PredictOptions()))
+
+    def predict(self, input: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
+        """Read every page of a file, folder, bytes, array (H, W, 3) BGR, or a list of those.
+
+        The options are the fields of `PredictOptions`. A document that cannot be read raises, it never gives an empty
+        list. Long documents: use `predict_iter`, which holds one page at a time. Raises: EngineError.
+        """
+        return list(self.predict_iter(input, **options))
+
+    def predict_iter(self, input: Source | Sequence[Source], **options: OptionValue) -> Iterator[OCRResult]:
+        """Like `predict`, a page at a time, as they are asked for."""
+        call = PredictOptions.parse(options)
+        for source in expand(input):
+            if isinstance(source, Path | bytes):
+                with open_document(source) as document:
+                    yield from self._read_document(document, source, call)
+            else:
+                yield self.predict_page(source, options=call)
+
+    def predict_page(
+        self,
+        image: Image,
+        *,
+        input_path: str | None = None,
+        page_index: int | None = None,
+        options: PredictOptions | None = None,
+    ) -> OCRResult:
+        """Read one page (H, W, 3) uint8 BGR. The result keeps a reference to `image` for its drawings.
+
+        Raises: InvalidRequest, PageTooLarge, OutOfMemory (retryable), InternalError.
+        """
+        return self._read_page(image, PageOrigin(input_path=input_path, page_index=page_index), options)
+
+    def close(self) -> None:
+        """Free the models. Safe to call twice; afterwards `predict*` raises InvalidRequest."""
+        self._pipeline = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read_document(self, document: Document, source: Path | bytes, call: PredictOptions) -> Iterator[OCRResult]:
+        for index in range(document.page_count):
+            start = time.perf_counter()
+            image = document.page_image(index)
+            origin = PageOrigin(
+                input_path=str(source) if isinstance(source, Path) else None,
+                page_index=document.page_index(index),
+                timings_ms={"decode": (time.perf_counter() - start) * 1000.0},
+            )
+            yield self._read_page(image, origin, call)
+
+    def _read_page(self, image: Image, origin: PageOrigin, call: PredictOptions | None) -> OCRResult:
+        settings = settings_for(self._options, call or PredictOptions())
+        return self._open_pipeline().run(check_page(image), settings, origin)
+
+    def _open_pipeline(self) -> Pipeline:
+        if self._pipeline is None:
+            raise InvalidRequest("the engine is closed; build a new one")
+        return self._pipeline
+
+    def _load(self) -> Pipeline:
+        profile = profile_of(self._options)
+        orientation = None
+        if settings_for(self._options, PredictOptions()).use_doc_orientation:
+            orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
+        detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
+        reader = self._runtime(Module.TEXT_RECOGNITION)
+        batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
+        recognizer = TextRecognizer(reader, Alphabet.of(reader.metadata), batch_size=batch_size)
+        return Pipeline(orientation=orientation, detector=detector, recognizer=recognizer)
+
+    def _runtime(self, module: Module) -> onnx.OnnxRuntime:
+        name, directory = self._options.model_of(module)
+        weights = load_weights(find(module, name), directory)
+        self.models[module.value] = weights.label
+        return onnx.OnnxRuntime(weights.content, threads=self._threads)

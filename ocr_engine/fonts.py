@@ -1,0 +1,24 @@
+"""The typeface of drawings: Droid Sans Fallback, which PyMuPDF carries. No system font, no download."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import pymupdf
+from PIL import ImageFont
+
+# Sizes kept open. A page has few; each holds a face, not a copy of the file.
+_SIZES_KEPT = 64
+
+
+@lru_cache(maxsize=1)
+def cjk_font_bytes() -> bytes:
+    """A TrueType file with Latin, Greek, Cyrillic, kana and CJK."""
+    return bytes(pymupdf.Font("cjk").buffer)
+
+
+@lru_cache(maxsize=_SIZES_KEPT)
+def face(size_px: int) -> ImageFont.FreeTypeFont:
+    """The typeface at this size in pixels."""
+    return ImageFont.truetype(io.BytesIO(cjk_font_bytes()), size_px)

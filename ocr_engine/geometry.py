@@ -1,0 +1,100 @@
+"""Pure functions on quadrilaterals and pixels: order, sort, crop, turn, map back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ocr_engine.types import Angle, Corners, Image, Polygon
+
+# Two boxes whose tops differ by less are one row for the reading order.
+_ROW_HEIGHT_PX = 10
+# A crop at least this much taller than wide is a vertical line and is laid on its side.
+_VERTICAL_RATIO = 1.5
+
+
+def min_area_quad(points: npt.NDArray[np.int32] | Corners) -> tuple[Corners, float]:
+    """The smallest rotated rectangle around points (n, 2) or (n, 1, 2), and its short side in pixels."""
+    rectangle = cv2.minAreaRect(points)
+    return order_corners(np.asarray(cv2.boxPoints(rectangle), dtype=np.float32)), min(rectangle[1])
+
+
+def order_corners(points: Corners) -> Corners:
+    """Order four corners clockwise from top-left: the two leftmost by y, then the two rightmost by y."""
+    by_x = points[np.argsort(points[:, 0], kind="stable")]
+    left, right = by_x[:2], by_x[2:]
+    top_left, bottom_left = (left[0], left[1]) if left[1][1] > left[0][1] else (left[1], left[0])
+    top_right, bottom_right = (right[0], right[1]) if right[1][1] > right[0][1] else (right[1], right[0])
+    return np.array([top_left, top_right, bottom_right, bottom_left], dtype=np.float32)
+
+
+def sort_boxes(polygons: Sequence[Polygon]) -> list[Polygon]:
+    """Reading order: top to bottom, and left to right among neighbours whose tops differ by less than 10 px.
+
+    One insertion pass over the y-sorted list, as the reference does; it is not a grouping into rows.
+    """
+    boxes = sorted(polygons, key=lambda box: (int(box[0][1]), int(box[0][0])))
+    for end in range(len(boxes) - 1):
+        for at in range(end, -1, -1):
+            upper, lower = boxes[at], boxes[at + 1]
+            same_row = abs(int(lower[0][1]) - int(upper[0][1])) < _ROW_HEIGHT_PX
+            if not (same_row and lower[0][0] < upper[0][0]):
+                break
+            boxes[at], boxes[at + 1] = lower, upper
+    return boxes
+
+
+def crop_quad(image: Image, polygon: Polygon) -> Image | None:
+    """Cut the line out and lay it flat: (h, w, 3). None when the quadrilateral has no height or no width."""
+    corners, _ = min_area_quad(polygon.astype(np.int32))
+    width = int(max(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[2] - corners[3])))
+    height = int(max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2])))
+    if width == 0 or height == 0:
+        return None
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, flat)
+    crop = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    if height / width >= _VERTICAL_RATIO:
+        crop = np.rot90(crop)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def rotate_quarter(image: Image, angle: Angle) -> Image:
+    """Turn the page counter-clockwise by `angle` degrees, with the reference's one-pixel shift.
+
+    The reference turns about (w/2, h/2) instead of the middle pixel, which moves every pixel by exactly one and leaves
+    a black first row and/or column. A memory move gives the same bytes as its cubic warp.
+    """
+    if angle == 0:
+        return image
+    turned = np.rot90(image, angle // 90)
+    down, right = int(angle in (90, 180)), int(angle in (180, 270))
+    shifted = np.zeros(turned.shape, dtype=np.uint8)
+    shifted[down:, right:] = turned[: turned.shape[0] - down, : turned.shape[1] - right]
+    return shifted
+
+
+def to_original(polygon: Polygon, angle: Angle, width: int, height: int) -> list[list[int]]:
+    """The polygon in pixels of the page before `rotate_quarter` turned it; exact.
+
+    `width`, `height`: of that original page. The first corner stays the text's own top-left.
+    """
+    points = [(int(x), int(y)) for x, y in polygon]
+    match angle:
+        case 90:
+            return [[width - y, x] for x, y in points]
+        case 180:
+            return [[width - x, height - y] for x, y in points]
+        case 270:
+            return [[y, height - x] for x, y in points]
+        case _:
+            return [[x, y] for x, y in points]
+
+
+def bounds(polygon: Polygon) -> list[int]:
+    """Axis-aligned box [x_min, y_min, x_max, y_max] in pixels."""
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    return [int(low[0]), int(low[1]), int(high[0]), int(high[1])]

@@ -1,0 +1,81 @@
+"""The detector's probability map to quadrilaterals: threshold, outline, score, grow, scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyclipper
+
+from ocr_engine.geometry import min_area_quad
+from ocr_engine.types import Corners, Polygon, Tensor
+
+# From the PP-OCRv6 model files; the pipeline configuration does not override it.
+_MAX_CANDIDATES = 3000
+# Short side in pixels of the map under which a region is noise, before and after it grows.
+_MIN_SIDE_PX = 3
+_MIN_GROWN_SIDE_PX = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContourRules:
+    """`thresh`, `box_thresh`: probabilities, 0..1. `unclip_ratio` scales area/perimeter to the growth in pixels."""
+
+    thresh: float
+    box_thresh: float
+    unclip_ratio: float
+
+
+def quads_of(probabilities: Tensor, rules: ContourRules, *, page_width: int, page_height: int) -> list[Polygon]:
+    """Text quadrilaterals of one map (h, w), scaled to the page's pixels, in the order of the contours."""
+    mask = (probabilities > rules.thresh).astype(np.uint8) * 255
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    quads = []
+    for contour in contours[:_MAX_CANDIDATES]:
+        corners, short_side = min_area_quad(np.asarray(contour, dtype=np.int32))
+        if short_side < _MIN_SIDE_PX or rules.box_thresh > mean_inside(probabilities, corners):
+            continue
+        outline = _unclip(corners, rules.unclip_ratio)
+        if outline is None:
+            continue
+        grown, grown_side = min_area_quad(outline)
+        if grown_side < _MIN_GROWN_SIDE_PX:
+            continue
+        quads.append(_to_page(grown, probabilities, page_width, page_height))
+    return quads
+
+
+def mean_inside(probabilities: Tensor, corners: Corners) -> float:
+    """Mean probability 0..1 of the pixels inside the quadrilateral, drawn within its own bounding box."""
+    height, width = probabilities.shape
+    left = _clamp(np.floor(corners[:, 0].min()), width - 1)
+    right = _clamp(np.ceil(corners[:, 0].max()), width - 1)
+    top = _clamp(np.floor(corners[:, 1].min()), height - 1)
+    bottom = _clamp(np.ceil(corners[:, 1].max()), height - 1)
+    mask = np.zeros((bottom - top + 1, right - left + 1), dtype=np.uint8)
+    shifted = corners - np.array([left, top], dtype=np.float32)
+    cv2.fillPoly(mask, [shifted.astype(np.int32)], (1,))
+    return float(cv2.mean(probabilities[top : bottom + 1, left : right + 1], mask)[0])
+
+
+def _clamp(value: np.floating[npt.NBitBase], high: int) -> int:
+    return min(max(int(value), 0), high)
+
+
+def _unclip(corners: Corners, ratio: float) -> npt.NDArray[np.int32] | None:
+    """Grow the quadrilateral by area * ratio / perimeter pixels with round joints: (n, 1, 2); None if none is left."""
+    distance = cv2.contourArea(corners) * ratio / cv2.arcLength(corners, closed=True)
+    offset = pyclipper.PyclipperOffset()
+    offset.AddPath(corners.tolist(), pyclipper.JT_ROUND, pyclipper.ET_CLOSEDPOLYGON)
+    paths = offset.Execute(distance)
+    return np.array(paths[0], dtype=np.int32).reshape(-1, 1, 2) if paths else None
+
+
+def _to_page(corners: Corners, probabilities: Tensor, page_width: int, page_height: int) -> Polygon:
+    """Scale from map to page. The clamp is to the far edge itself, not to the last pixel."""
+    height, width = probabilities.shape
+    scaled_x = np.clip(np.rint(corners[:, 0] * (page_width / width)), 0, page_width)
+    scaled_y = np.clip(np.rint(corners[:, 1] * (page_height / height)), 0, page_height)
+    return np.stack([scaled_x, scaled_y], axis=1).astype(np.int16)

@@ -1,0 +1,91 @@
+"""Text detection: a page to the quadrilaterals of its text lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from ocr_engine.modules.contours import ContourRules, quads_of
+from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, scale_and_shift, write_planes
+from ocr_engine.runtimes import Runtime
+from ocr_engine.types import Image, Polygon, Tensor
+
+# The network halves its input five times.
+_STRIDE = 32
+# Pages whose sides add up to less are padded before they are resized.
+_TINY_SIDES_PX = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DetectionSettings:
+    """How large the page is made for the detector, and which regions count as text.
+
+    `limit_type`: "min" enlarges a page whose short side is under `limit_side_len` pixels, "max" shrinks one whose long
+    side is over it. Whatever it says, no side exceeds `max_side_limit` pixels. `thresh` (0..1) makes a pixel text,
+    `box_thresh` (0..1) the mean of a box; `unclip_ratio` is how far a box grows.
+    """
+
+    limit_side_len: int
+    limit_type: Literal["min", "max"]
+    thresh: float
+    max_side_limit: int
+    box_thresh: float
+    unclip_ratio: float
+
+
+class TextDetector:
+    """PP-OCR's DB detector. Holds no state per call; safe from several threads."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
+        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD)
+
+    def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
+        """Quadrilaterals in pixels of `image`, in no order. Raises: OutOfMemory, InternalError."""
+        probabilities = self._runtime.run(self._prepare(image, settings))[0, 0]
+        rules = ContourRules(thresh=settings.thresh, box_thresh=settings.box_thresh, unclip_ratio=settings.unclip_ratio)
+        height, width = image.shape[:2]
+        return quads_of(probabilities, rules, page_width=width, page_height=height)
+
+    def _prepare(self, image: Image, settings: DetectionSettings) -> Tensor:
+        """The page resized, normalised and laid out as (1, 3, h, w), sides multiples of 32."""
+        padded = _pad_tiny(image)
+        width, height = input_size(padded.shape[1], padded.shape[0], settings)
+        if (height, width) != padded.shape[:2]:
+            padded = np.asarray(cv2.resize(padded, (width, height)), dtype=np.uint8)
+        batch = np.empty((1, 3, height, width), dtype=np.float32)
+        write_planes(padded, self._tables, batch[0])
+        return batch
+
+
+def input_size(width: int, height: int, settings: DetectionSettings) -> tuple[int, int]:
+    """Width and height in pixels that the detector sees for a page of this size."""
+    ratio = 1.0
+    limit = settings.limit_side_len
+    if settings.limit_type == "max" and max(width, height) > limit:
+        ratio = limit / max(width, height)
+    if settings.limit_type == "min" and min(width, height) < limit:
+        ratio = limit / min(width, height)
+    new_width, new_height = int(width * ratio), int(height * ratio)
+    if max(new_width, new_height) > settings.max_side_limit:
+        ratio = settings.max_side_limit / max(new_width, new_height)
+        new_width, new_height = int(new_width * ratio), int(new_height * ratio)
+    return _to_stride(new_width), _to_stride(new_height)
+
+
+def _to_stride(side: int) -> int:
+    return max(round(side / _STRIDE) * _STRIDE, _STRIDE)
+
+
+def _pad_tiny(image: Image) -> Image:
+    """Grow a tiny page to at least 32 x 32 with black. The reference then scales boxes as if it had not."""
+    height, width = image.shape[:2]
+    if height + width >= _TINY_SIDES_PX:
+        return image
+    padded = np.zeros((max(_STRIDE, height), max(_STRIDE, width), 3), dtype=np.uint8)
+    padded[:height, :width] = image
+    return padded

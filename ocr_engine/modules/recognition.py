@@ -1,0 +1,62 @@
+"""Text recognition: cropped lines to what they say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ocr_engine.modules.ctc import Alphabet, decode
+from ocr_engine.modules.normalize import half_range, write_planes
+from ocr_engine.runtimes import Runtime
+from ocr_engine.types import Image, Reading, Tensor
+
+_HEIGHT_PX = 48
+# Narrower lines are padded to this; it is part of the reference's arithmetic, not a tuning knob.
+_MIN_WIDTH_PX = 320
+_MAX_WIDTH_PX = 3200
+
+
+class TextRecognizer:
+    """PP-OCR's CTC recogniser. Holds no state per call; safe from several threads."""
+
+    def __init__(self, runtime: Runtime, alphabet: Alphabet, *, batch_size: int) -> None:
+        self._runtime = runtime
+        self._alphabet = alphabet
+        self._batch_size = batch_size
+        self._tables = half_range()
+
+    def recognize(self, crops: Sequence[Image]) -> list[Reading]:
+        """Read the crops (h, w, 3) of one page; readings come in the order of the crops.
+
+        Crops are read narrowest first, `batch_size` at a time, each batch padded to its widest: a score depends
+        slightly on its batch, so the grouping is part of the arithmetic. Raises: OutOfMemory, InternalError.
+        """
+        narrowest_first = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
+        readings: dict[int, Reading] = {}
+        for start in range(0, len(crops), self._batch_size):
+            chosen = narrowest_first[start : start + self._batch_size]
+            probabilities = self._runtime.run(self._prepare([crops[i] for i in chosen]))
+            for i, steps in zip(chosen, probabilities, strict=True):
+                readings[i] = decode(steps, self._alphabet)
+        return [readings[i] for i in range(len(crops))]
+
+    def _prepare(self, crops: Sequence[Image]) -> Tensor:
+        """The crops as (n, 3, 48, widest); what is right of a line is 0.0, which is mid-grey."""
+        widths = [line_widths(crop.shape[1], crop.shape[0]) for crop in crops]
+        batch = np.zeros((len(crops), 3, _HEIGHT_PX, max(padded for _, padded in widths)), dtype=np.float32)
+        for at, (crop, (width, _)) in enumerate(zip(crops, widths, strict=True)):
+            resized = np.asarray(cv2.resize(crop, (width, _HEIGHT_PX)), dtype=np.uint8)
+            write_planes(resized, self._tables, batch[at, :, :, :width])
+        return batch
+
+
+def line_widths(width: int, height: int) -> tuple[int, int]:
+    """Width of the resized line and of its padded tensor, pixels, for a crop of this size."""
+    ratio = width / height
+    padded = int(_HEIGHT_PX * max(_MIN_WIDTH_PX / _HEIGHT_PX, ratio))
+    if padded > _MAX_WIDTH_PX:
+        return _MAX_WIDTH_PX, _MAX_WIDTH_PX
+    return min(math.ceil(_HEIGHT_PX * ratio), padded), padded

@@ -1,0 +1,253 @@
+"""The options of an engine and of one call, and the table that checks them and makes the command's flags."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from ocr_engine.errors import DeviceUnavailable, InvalidRequest
+
+OptionValue: TypeAlias = bool | int | float | str | Path | None
+
+DEFAULT_PROFILE = "paddleocr-3.7"
+
+# Languages whose models are the PP-OCRv6 pair in the reference's own table.
+_LATIN = (
+    "af az bs ca cs cy da de es et eu fi fr french ga german gl hr hu id is it ku la lb lt lv mi ms mt nl no oc "
+    "pl pt qu rm ro rs_latin sk sl sq sv sw tl tr uz vi"
+)
+LANGUAGES = ("ch", "chinese_cht", "en", "japan", *_LATIN.split())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """One option: what it takes and what it means. None is always accepted and means the default.
+
+    `low`, `high`: inclusive range. `choices`: the only texts accepted. `per_call`: `predict` takes it too.
+    `absent_module`: the option only makes sense with a module that is not in this build, so only False is accepted.
+    """
+
+    name: str
+    kind: type[bool] | type[int] | type[float] | type[str] | type[Path]
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    per_call: bool = False
+    absent_module: str | None = None
+
+    def check(self, value: object) -> None:
+        """Raises: InvalidRequest naming the option, what it was, and what it may be."""
+        if value is None:
+            return
+        if not _is_of(value, self.kind):
+            raise InvalidRequest(f"{self.name}={value!r} must be {_KIND_NAMES[self.kind]}")
+        if self.absent_module and value is not False:
+            raise InvalidRequest(
+                f"{self.name}={value!r} needs the {self.absent_module} module, which this build does not have"
+            )
+        if self.choices and value not in self.choices:
+            raise InvalidRequest(f"{self.name}={value!r} is not served by this build; use {', '.join(self.choices)}")
+        if isinstance(value, int | float) and not _within(value, self.low, self.high):
+            raise InvalidRequest(f"{self.name}={value!r} must be {_range_name(self.low, self.high)}")
+
+
+PARAMETERS = (
+    Parameter(name="device", kind=str, help="Where the networks run. This build: cpu."),
+    Parameter(name="cpu_threads", kind=int, low=1, high=1024, help="Threads of one engine. Default: the CPUs allowed."),
+    Parameter(name="profile", kind=str, choices=(DEFAULT_PROFILE,), help="The contract whose defaults apply."),
+    Parameter(name="lang", kind=str, choices=LANGUAGES, help="Language of the documents."),
+    Parameter(name="ocr_version", kind=str, choices=("PP-OCRv6",), help="Generation of the models."),
+    Parameter(name="doc_orientation_classify_model_name", kind=str, help="Model of the page orientation."),
+    Parameter(name="doc_orientation_classify_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(name="text_detection_model_name", kind=str, help="Model of the text detection."),
+    Parameter(name="text_detection_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(name="text_recognition_model_name", kind=str, help="Model of the text recognition."),
+    Parameter(name="text_recognition_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(name="text_recognition_batch_size", kind=int, low=1, high=64, help="Lines read together. Default: 6."),
+    Parameter(
+        name="use_doc_orientation_classify",
+        kind=bool,
+        per_call=True,
+        help="Turn pages upright before reading them. Default: True.",
+    ),
+    Parameter(
+        name="use_doc_unwarping",
+        kind=bool,
+        per_call=True,
+        absent_module="document unwarping",
+        help="Flatten curved pages. Not in this build.",
+    ),
+    Parameter(
+        name="use_textline_orientation",
+        kind=bool,
+        per_call=True,
+        absent_module="text line orientation",
+        help="Turn upside-down lines. Not in this build.",
+    ),
+    Parameter(
+        name="return_word_box",
+        kind=bool,
+        per_call=True,
+        absent_module="word box",
+        help="Report the boxes of words. Not in this build.",
+    ),
+    Parameter(
+        name="text_det_limit_side_len",
+        kind=int,
+        low=1,
+        high=32_767,
+        per_call=True,
+        help="Side length in pixels that text_det_limit_type speaks of. Default: 64.",
+    ),
+    Parameter(
+        name="text_det_limit_type",
+        kind=str,
+        choices=("min", "max"),
+        per_call=True,
+        help="min: enlarge a page whose short side is under the limit; max: shrink one whose long side is over it.",
+    ),
+    Parameter(
+        name="text_det_thresh",
+        kind=float,
+        low=0,
+        high=1,
+        per_call=True,
+        help="Probability over which a pixel is text. Default: 0.3.",
+    ),
+    Parameter(
+        name="text_det_box_thresh",
+        kind=float,
+        low=0,
+        high=1,
+        per_call=True,
+        help="Mean probability under which a box is dropped. Default: 0.6.",
+    ),
+    Parameter(
+        name="text_det_unclip_ratio",
+        kind=float,
+        low=0.01,
+        high=10,
+        per_call=True,
+        help="How far a box grows beyond the detected core. Default: 1.5.",
+    ),
+    Parameter(
+        name="text_det_max_side_limit",
+        kind=int,
+        low=32,
+        high=32_767,
+        per_call=True,
+        help="Longest side in pixels that the detector is given. Default: 4000.",
+    ),
+    Parameter(
+        name="text_rec_score_thresh",
+        kind=float,
+        low=0,
+        high=1,
+        per_call=True,
+        help="Score under which a line is left out. Default: 0.",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PredictOptions:
+    """The options of one call. None: what the engine was built with. Checked when built; units are in PARAMETERS."""
+
+    use_doc_orientation_classify: bool | None = None
+    use_doc_unwarping: bool | None = None
+    use_textline_orientation: bool | None = None
+    return_word_box: bool | None = None
+    text_det_limit_side_len: int | None = None
+    text_det_limit_type: str | None = None
+    text_det_thresh: float | None = None
+    text_det_box_thresh: float | None = None
+    text_det_unclip_ratio: float | None = None
+    text_det_max_side_limit: int | None = None
+    text_rec_score_thresh: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """Build from names and values. Raises: InvalidRequest: an unknown name or a value out of range."""
+        return cls(**_known(cls, values))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineOptions(PredictOptions):
+    """The options of an engine: those of a call as its defaults, and what is decided once when models load."""
+
+    device: str | None = None
+    cpu_threads: int | None = None
+    profile: str | None = None
+    lang: str | None = None
+    ocr_version: str | None = None
+    doc_orientation_classify_model_name: str | None = None
+    doc_orientation_classify_model_dir: str | Path | None = None
+    text_detection_model_name: str | None = None
+    text_detection_model_dir: str | Path | None = None
+    text_recognition_model_name: str | None = None
+    text_recognition_model_dir: str | Path | None = None
+    text_recognition_batch_size: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+        if self.device not in (None, "cpu"):
+            raise DeviceUnavailable(f"device={self.device!r} is not in this build; choose device='cpu'")
+
+    def model_of(self, module: str) -> tuple[str | None, Path | None]:
+        """The model name and folder chosen for a module, by its name in the zoo; None: not chosen."""
+        name, directory = {
+            "doc_orientation": (self.doc_orientation_classify_model_name, self.doc_orientation_classify_model_dir),
+            "text_detection": (self.text_detection_model_name, self.text_detection_model_dir),
+            "text_recognition": (self.text_recognition_model_name, self.text_recognition_model_dir),
+        }[module]
+        return name, Path(directory) if directory is not None else None
+
+
+_KIND_NAMES = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+}
+_BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
+
+
+# Any: the values go to typed fields, each checked by the table when the dataclass is built.
+def _known(cls: type[PredictOptions], values: Mapping[str, object]) -> dict[str, Any]:
+    known = [field.name for field in dataclasses.fields(cls)]
+    for name in values:
+        if name not in known:
+            raise InvalidRequest(f"unknown option {name!r}; known are {', '.join(known)}")
+    return dict(values)
+
+
+def _check_fields(options: PredictOptions) -> None:
+    for field in dataclasses.fields(options):
+        _BY_NAME[field.name].check(getattr(options, field.name))
+
+
+def _is_of(value: object, kind: type) -> bool:
+    if kind is Path:
+        return isinstance(value, str | Path)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    # Written so that NaN is outside.
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _range_name(low: float | None, high: float | None) -> str:
+    return f"between {low} and {high}"

@@ -1,0 +1,77 @@
+"""PDF pages as pixels, by PyMuPDF. With fonts.py the only importer of pymupdf."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import pymupdf
+
+from ocr_engine.document import Document, DocumentLimits
+from ocr_engine.errors import EncryptedDocument, PageTooLarge, UnreadableDocument
+from ocr_engine.media import MediaType
+from ocr_engine.types import Image
+
+# 144 dpi: PDF points are 1/72 inch.
+_SCALE = 2.0
+_MIN_SCALE = 0.1
+_MUPDF_ERRORS = (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase)
+# MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
+_MUPDF = threading.Lock()
+
+
+class PdfDocument(Document):
+    """An open PDF. Pages are rendered at 144 dpi with annotations and form fields, smaller if they would not fit."""
+
+    def __init__(self, data: bytes, limits: DocumentLimits) -> None:
+        """Raises: UnreadableDocument, EncryptedDocument."""
+        self.media_type = MediaType.PDF
+        self.paged = True
+        self._limits = limits
+        with _MUPDF:
+            # MuPDF writes what it repairs to the terminal; the errors that matter arrive as exceptions.
+            pymupdf.TOOLS.mupdf_display_errors(False)
+            pymupdf.TOOLS.mupdf_display_warnings(False)
+            try:
+                self._pdf = pymupdf.open(stream=data, filetype="pdf")
+                locked = bool(self._pdf.needs_pass)
+                self.page_count = 0 if locked else len(self._pdf)
+            except _MUPDF_ERRORS as error:
+                raise UnreadableDocument from error
+        if locked:
+            raise EncryptedDocument
+        if self.page_count == 0:
+            raise UnreadableDocument("the PDF has no pages")
+
+    def page_image(self, index: int) -> Image:
+        if not 0 <= index < self.page_count:
+            raise IndexError(index)
+        with _MUPDF:
+            try:
+                page = self._pdf[index]
+                scale = self._scale(page.rect.width, page.rect.height)
+                picture = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False)
+            except _MUPDF_ERRORS as error:
+                raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
+            rows = np.frombuffer(picture.samples_mv, dtype=np.uint8).reshape(picture.height, picture.stride)
+            rgb = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)
+            return np.ascontiguousarray(rgb[:, :, ::-1])
+
+    def close(self) -> None:
+        with _MUPDF:
+            if not self._pdf.is_closed:
+                self._pdf.close()
+
+    def _scale(self, width: float, height: float) -> float:
+        """Pixels per point so that the page fits the limits. Raises: PageTooLarge: not even at 7.2 dpi."""
+        # One pixel of slack a side, because the renderer rounds outwards.
+        budget = math.sqrt(self._limits.max_page_pixels / (width * height)) if width * height else _SCALE
+        scale = min(_SCALE, budget, (self._limits.max_page_side - 1) / max(width, height, 1.0))
+        while (width * scale + 1) * (height * scale + 1) > self._limits.max_page_pixels and scale >= _MIN_SCALE:
+            scale *= 0.999
+        if scale < _MIN_SCALE:
+            raise PageTooLarge(
+                f"a page of {width:.0f} x {height:.0f} points does not fit {self._limits.max_page_pixels} pixels"
+            )
+        return scale

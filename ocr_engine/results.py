@@ -1,0 +1,214 @@
+"""The result of one page: the reference's fields, and the ways to print and save them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from mimetypes import guess_type
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ocr_engine.geometry import bounds, rotate_quarter, to_original
+from ocr_engine.profiles import PageSettings
+from ocr_engine.types import Angle, Image, PageReading
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".webp", ".tif", ".tiff"})
+# The format's own limit; a drawing is twice as wide as its page.
+_WEBP_MAX_SIDE_PX = 16_383
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageOrigin:
+    """Where a page came from. `page_index`: 0-based, None for a single image. `timings_ms`: what it has cost so far."""
+
+    input_path: str | None = None
+    page_index: int | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+# Any: the values are the reference's mixture of texts, numbers, lists and int16 arrays, keyed by its field names.
+class OCRResult(dict[str, Any]):
+    """One page, as a dict with exactly the reference's `res` fields in its order.
+
+    Polygons in the dict are pixels of the page after it was turned upright. Beside the dict, never serialised:
+
+    width, height: of the page as it was read, pixels, before it was turned.
+    original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists.
+    timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, detection, recognition.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, object],
+        *,
+        page: Image,
+        original_polys: list[list[list[int]]],
+        timings_ms: Mapping[str, float],
+    ) -> None:
+        super().__init__(fields)
+        self._page = page
+        self.height, self.width = page.shape[:2]
+        self.original_polys = original_polys
+        self.timings_ms = dict(timings_ms)
+
+    @property
+    def json(self) -> dict[str, dict[str, Any]]:
+        """`{"res": …}` with lists and numbers only."""
+        return {"res": _plain(self)}
+
+    @property
+    def img(self) -> dict[str, PIL.Image.Image]:
+        """The drawings by name: ocr_res_img, and preprocessed_img when the page was preprocessed."""
+        from ocr_engine.render import draw_lines, draw_preprocessing
+
+        images = {"ocr_res_img": draw_lines(self.upright, self["rec_polys"], self["rec_texts"])}
+        if self._angle is not None:
+            images["preprocessed_img"] = draw_preprocessing(self._page, self.upright, self._angle)
+        return images
+
+    @property
+    def upright(self) -> Image:
+        """The page that `rec_polys` refers to: (H, W, 3) BGR, turned upright."""
+        return rotate_quarter(self._page, self._angle or 0)
+
+    # The signature is the reference's; the seed document spells the first parameter format_json.
+    def print(
+        self,
+        json_format: bool = False,
+        indent: int = 4,
+        ensure_ascii: bool = False,
+        *,
+        format_json: bool | None = None,
+    ) -> None:
+        """Write the result to standard output, arrays shortened; or as JSON when asked for."""
+        if json_format if format_json is None else format_json:
+            text = json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii)
+        else:
+            with np.printoptions(threshold=1, edgeitems=1):
+                text = str({"res": dict(self)})
+        sys.stdout.write(text + "\n")
+
+    def save_to_json(self, save_path: str | Path, indent: int = 4, ensure_ascii: bool = False) -> Path:
+        """Write the inner object as JSON to a .json file, or as `{stem}_res.json` into a folder. Returns the file."""
+        path = Path(save_path)
+        if guess_type(path.name)[0] != "application/json":
+            path = path / f"{self._stem}_res.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.json["res"], indent=indent, ensure_ascii=ensure_ascii), encoding="utf-8")
+        return path
+
+    def save_to_img(self, save_path: str | Path) -> list[Path]:
+        """Write the first drawing to an image file, or all as `{stem}_{name}{suffix}` into a folder."""
+        path, images = Path(save_path), self.img
+        if (guess_type(path.name)[0] or "").startswith("image/"):
+            targets = {path: images["ocr_res_img"]}
+        else:
+            targets = {path / f"{self._stem}_{n}{self._suffix(i)}": i for n, i in images.items()}
+        for target, image in targets.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            image.save(target)
+        return list(targets)
+
+    def save_all(self, save_path: str | Path) -> list[Path]:
+        """JSON and drawings into a folder."""
+        return [self.save_to_json(save_path), *self.save_to_img(save_path)]
+
+    @property
+    def _angle(self) -> Angle | None:
+        preprocessing = self.get("doc_preprocessor_res")
+        angle: Angle | None = preprocessing["angle"] if preprocessing else None
+        return angle
+
+    @cached_property
+    def _stem(self) -> str:
+        """The name that all files of this result share."""
+        if self["input_path"] is None:
+            return f"{int(time.time())}_{secrets.randbelow(10**8):08d}"
+        stem = Path(self["input_path"]).stem
+        return stem if self["page_index"] is None else f"{stem}_{self['page_index']}"
+
+    def _suffix(self, image: PIL.Image.Image) -> str:
+        """The input's own suffix when that is an image format which can hold the drawing."""
+        suffix = Path(self["input_path"] or "").suffix.lower()
+        too_wide = suffix == ".webp" and max(image.size) > _WEBP_MAX_SIDE_PX
+        return suffix if suffix in _IMAGE_SUFFIXES and not too_wide else ".png"
+
+
+def build_result(page: Image, reading: PageReading, settings: PageSettings, origin: PageOrigin) -> OCRResult:
+    """Lay a reading out as the reference's `res` object. `page` is the page before it was turned."""
+    fields: dict[str, object] = {
+        "input_path": origin.input_path,
+        "page_index": origin.page_index,
+        "model_settings": {
+            "use_doc_preprocessor": reading.angle is not None,
+            "use_textline_orientation": False,
+        },
+    }
+    if reading.angle is not None:
+        fields["doc_preprocessor_res"] = _preprocessing(reading.angle)
+    fields |= {
+        "dt_polys": list(reading.polygons),
+        "text_det_params": _detection_params(settings),
+        "text_type": "general",
+    }
+    if reading.polygons:
+        # -1 each: line orientation is off. With no line the reference leaves the key out.
+        fields["textline_orientation_angles"] = [-1] * len(reading.polygons)
+    fields |= _lines(reading, settings)
+    height, width = page.shape[:2]
+    originals = [to_original(line.polygon, reading.angle or 0, width, height) for line in reading.lines]
+    return OCRResult(fields, page=page, original_polys=originals, timings_ms=reading.timings_ms)
+
+
+def _lines(reading: PageReading, settings: PageSettings) -> dict[str, object]:
+    boxes = [bounds(line.polygon) for line in reading.lines]
+    return {
+        "text_rec_score_thresh": settings.rec_score_thresh,
+        "return_word_box": False,
+        "rec_texts": [line.reading.text for line in reading.lines],
+        "rec_scores": [line.reading.score for line in reading.lines],
+        "rec_polys": [line.polygon for line in reading.lines],
+        "rec_boxes": np.array(boxes, dtype=np.int16) if boxes else np.array([]),
+    }
+
+
+def _preprocessing(angle: Angle) -> dict[str, object]:
+    return {
+        "input_path": None,
+        "page_index": None,
+        "model_settings": {"use_doc_orientation_classify": True, "use_doc_unwarping": False},
+        "angle": angle,
+    }
+
+
+def _detection_params(settings: PageSettings) -> dict[str, object]:
+    detection = settings.detection
+    return {
+        "limit_side_len": detection.limit_side_len,
+        "limit_type": detection.limit_type,
+        "thresh": detection.thresh,
+        "max_side_limit": detection.max_side_limit,
+        "box_thresh": detection.box_thresh,
+        "unclip_ratio": detection.unclip_ratio,
+    }
+
+
+def _plain(value: object) -> Any:  # Any: JSON has no narrower type
+    """Arrays to lists, all the way down."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value

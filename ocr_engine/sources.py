@@ -1,0 +1,68 @@
+"""What `predict` accepts, opened out to a plain sequence of pages in memory and documents to open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ocr_engine.document import DocumentLimits
+from ocr_engine.errors import InvalidRequest, PageTooLarge, SourceNotFound
+from ocr_engine.types import Image
+
+Source: TypeAlias = str | Path | bytes | npt.NDArray[np.uint8]
+
+# A folder also holds other files; these are looked at. A file that is named outright is judged by content alone.
+_SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".dib", ".tif", ".tiff"})
+
+
+def expand(source: Source | Sequence[Source]) -> Iterator[Path | bytes | Image]:
+    """Yield files, bytes and arrays in order; a folder gives its documents, sub-folders included, by sorted path.
+
+    Raises: InvalidRequest: a type or an address that cannot be read, or a folder without documents; SourceNotFound.
+    """
+    if isinstance(source, str | Path):
+        yield from _files(source)
+    elif isinstance(source, bytes):
+        yield source
+    elif isinstance(source, np.ndarray):
+        yield check_page(source)
+    elif isinstance(source, list | tuple):
+        for item in source:
+            yield from expand(item)
+    else:
+        raise InvalidRequest(f"cannot read a {type(source).__name__}; give a path, bytes, an array, or a list of them")
+
+
+def _files(source: str | Path) -> Iterator[Path]:
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        raise InvalidRequest("addresses are not fetched by this build; download the file and give its path")
+    path = Path(source)
+    if not path.exists():
+        raise SourceNotFound(f"there is no file {path}; check the path")
+    if not path.is_dir():
+        yield path
+        return
+    documents = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    if not documents:
+        raise InvalidRequest(f"the folder {path} holds no PDF and no PNG, JPEG, WebP, BMP or TIFF image")
+    yield from documents
+
+
+def check_page(array: npt.NDArray[np.uint8]) -> Image:
+    """The page itself, rows contiguous.
+
+    Raises: InvalidRequest: not a BGR page; PageTooLarge: a side that int16 polygons cannot address.
+    """
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise InvalidRequest(
+            f"an array of shape {array.shape} and type {array.dtype} is not a page; give (H, W, 3) uint8 BGR, "
+            "for grey pages cv2.cvtColor(page, cv2.COLOR_GRAY2BGR)"
+        )
+    limit = DocumentLimits().max_page_side
+    if max(array.shape[:2]) > limit:
+        raise PageTooLarge(f"the page is {array.shape[1]} x {array.shape[0]} pixels; the limit is {limit} a side")
+    return np.ascontiguousarray(array)

@@ -1,0 +1,50 @@
+"""The arrays and small records that the modules hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+#: (H, W, 3) uint8, blue-green-red, row 0 at the top.
+Image: TypeAlias = npt.NDArray[np.uint8]
+#: float32, (n, channels, height, width): what a network takes. What it gives back is documented per module.
+Tensor: TypeAlias = npt.NDArray[np.float32]
+#: (4, 2) float32, pixels, origin top-left, clockwise from the text's top-left corner.
+Corners: TypeAlias = npt.NDArray[np.float32]
+#: (4, 2) int16, the same order; a corner may lie on the far edge: 0 <= x <= W, 0 <= y <= H.
+Polygon: TypeAlias = npt.NDArray[np.int16]
+#: Clockwise turn, in degrees, that the page as stored had been given; undone by turning it back.
+Angle: TypeAlias = Literal[0, 90, 180, 270]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """One recognised crop. `score` is 0..1, the mean over the characters kept; 0 when the text is empty."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One text line of a page: where it is and what it says."""
+
+    polygon: Polygon
+    reading: Reading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageReading:
+    """What the pipeline found on one page, before it becomes a result.
+
+    `polygons` are all detected lines that could be cropped, in reading order; `lines` those whose score passes.
+    Both are in pixels of the page after it was turned upright. `angle` is None when orientation was off.
+    """
+
+    angle: Angle | None
+    polygons: tuple[Polygon, ...]
+    lines: tuple[Line, ...]
+    timings_ms: dict[str, float]
