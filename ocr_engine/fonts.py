@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from typing import Any
 
 import pymupdf
 from PIL import ImageFont
+
+# Any: the library is not annotated.
+_mupdf: Any = pymupdf
 
 # Sizes kept open. A page has few; each holds a face, not a copy of the file.
 _SIZES_KEPT = 64
@@ -15,7 +19,7 @@ _SIZES_KEPT = 64
 @lru_cache(maxsize=1)
 def cjk_font_bytes() -> bytes:
     """A TrueType file with Latin, Greek, Cyrillic, kana and CJK."""
-    return bytes(pymupdf.Font("cjk").buffer)
+    return bytes(_mupdf.Font("cjk").buffer)
 
 
 @lru_cache(maxsize=_SIZES_KEPT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import Any
 
 import numpy as np
 import pymupdf
@@ -13,12 +14,15 @@ from ocr_engine.errors import EncryptedDocument, PageTooLarge, UnreadableDocumen
 from ocr_engine.media import MediaType
 from ocr_engine.types import Image
 
+# Any: the library is not annotated.
+_mupdf: Any = pymupdf
+
 # 144 dpi: PDF points are 1/72 inch.
 _SCALE = 2.0
 _MIN_SCALE = 0.1
-_MUPDF_ERRORS = (RuntimeError, ValueError, pymupdf.mupdf.FzErrorBase)
+_MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
 # MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
-_MUPDF = threading.Lock()
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class PdfDocument(Document):
@@ -29,12 +33,12 @@ class PdfDocument(Document):
         self.media_type = MediaType.PDF
         self.paged = True
         self._limits = limits
-        with _MUPDF:
+        with _ONE_AT_A_TIME:
             # MuPDF writes what it repairs to the terminal; the errors that matter arrive as exceptions.
-            pymupdf.TOOLS.mupdf_display_errors(False)
-            pymupdf.TOOLS.mupdf_display_warnings(False)
+            _mupdf.TOOLS.mupdf_display_errors(False)
+            _mupdf.TOOLS.mupdf_display_warnings(False)
             try:
-                self._pdf = pymupdf.open(stream=data, filetype="pdf")
+                self._pdf = _mupdf.open(stream=data, filetype="pdf")
                 locked = bool(self._pdf.needs_pass)
                 self.page_count = 0 if locked else len(self._pdf)
             except _MUPDF_ERRORS as error:
@@ -47,11 +51,11 @@ class PdfDocument(Document):
     def page_image(self, index: int) -> Image:
         if not 0 <= index < self.page_count:
             raise IndexError(index)
-        with _MUPDF:
+        with _ONE_AT_A_TIME:
             try:
                 page = self._pdf[index]
                 scale = self._scale(page.rect.width, page.rect.height)
-                picture = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), colorspace=pymupdf.csRGB, alpha=False)
+                picture = page.get_pixmap(matrix=_mupdf.Matrix(scale, scale), colorspace=_mupdf.csRGB, alpha=False)
             except _MUPDF_ERRORS as error:
                 raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
             rows = np.frombuffer(picture.samples_mv, dtype=np.uint8).reshape(picture.height, picture.stride)
@@ -59,7 +63,7 @@ class PdfDocument(Document):
             return np.ascontiguousarray(rgb[:, :, ::-1])
 
     def close(self) -> None:
-        with _MUPDF:
+        with _ONE_AT_A_TIME:
             if not self._pdf.is_closed:
                 self._pdf.close()
 

@@ -1,0 +1,5 @@
+"""`python -m ocr_engine -i FILE`."""
+
+from ocr_engine.cli import main
+
+main()
