@@ -56,8 +56,11 @@ def read_runtime(data_dir: Path) -> dict[str, object] | None:
     """The addresses that a running `ocrfleet up` wrote, for the settings that the environment left open."""
     try:
         runtime = json.loads((data_dir / RUNTIME_FILE).read_text())
-        os.kill(runtime.pop("pid"), 0)
+        os.kill(runtime["pid"], 0)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    secret = runtime.pop("webhook_secret")
-    return {**runtime, "webhook_secret": SecretStr(secret)}
+    return {
+        "redis_url": runtime["redis_url"],
+        "store_url": runtime["store_url"],
+        "webhook_secret": SecretStr(runtime["webhook_secret"]),
+    }

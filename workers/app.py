@@ -62,7 +62,8 @@ app.conf.update(
     worker_enable_remote_control=False,
     worker_send_task_events=False,
     worker_detect_quorum_queues=False,  # RabbitMQ only
-    worker_hijack_root_logger=False,  # lifecycle.py configures logging
+    worker_hijack_root_logger=False,  # lifecycle.py configures logging, to standard error
+    worker_redirect_stdouts=False,
     # --- Redis: start before it does, and never give up on it
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,

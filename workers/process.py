@@ -160,7 +160,7 @@ class DocumentProcessor:
             found = self._engine.predict_page(
                 document.page_image(index),
                 input_path=work.record.source.filename,
-                page_index=index if document.is_paged else None,
+                page_index=document.page_index(index),
                 options=translate.predict_options(work.record.request),
             )
         except EngineError as error:

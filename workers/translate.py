@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from ocr_engine import EngineError, OCREngine, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
@@ -13,7 +11,7 @@ from producer.contract.results import EngineInfo, PageResult
 
 def predict_options(request: JobRequest) -> PredictOptions:
     """The engine's options for a request; those that were not asked for keep the engine's defaults."""
-    return PredictOptions(**request.options.model_dump(exclude_none=True))
+    return PredictOptions.parse(request.options.model_dump(exclude_none=True))
 
 
 def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) -> PageResult:
@@ -26,7 +24,7 @@ def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) 
         status="succeeded",
         width=result.width,
         height=result.height,
-        result=json.loads(json.dumps(result.json["res"])),
+        result=result.json["res"],
         original_polys=result.original_polys,
         files=files,
         timings_ms=result.timings_ms,

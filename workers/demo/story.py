@@ -69,12 +69,16 @@ def run_demo(out: Path) -> int:
     try:
         with receiving(secret) as receiver:
             console.print("Starting Redis, object store, API, io worker and CPU worker ...")
-            with System(data_dir=out / "data", port=0, processes=1, environment=environment) as system:
+            out.mkdir(parents=True, exist_ok=True)
+            log_file = out / "system.log"
+            with System(
+                data_dir=out / "data", port=0, processes=1, environment=environment, log_file=log_file
+            ) as system:
                 console.print(f"Up at {system.server}\n")
                 with OcrFleetClient(system.server) as client:
                     return _tell(console, client, receiver, out / "results", system.server)
     except OcrFleetError as error:
-        console.print(f"error [{error.code}]: {error.message}", style="red", markup=False)
+        console.print(f"error [{error.code}]: {error.message}; see {out / 'system.log'}", style="red", markup=False)
         return 1
 
 
@@ -124,7 +128,7 @@ def _show(console: Console, outcome: _Outcome, results: Path) -> None:
 
 
 def _summary(outcomes: list[_Outcome], told: dict[str, dict[str, object]]) -> Table:
-    table = Table("document", "state", "pages", "seconds", "characters right", "webhook")
+    table = Table("document", "state", "pages", "seconds", "read right", "signed webhook")
     for outcome in outcomes:
         message = told.get(f"evt_{outcome.job.id}")
         table.add_row(
@@ -133,7 +137,7 @@ def _summary(outcomes: list[_Outcome], told: dict[str, dict[str, object]]) -> Ta
             str(len(outcome.pages)),
             f"{outcome.took_s:.2f}",
             f"{outcome.accuracy:.2%}",
-            f"{message['type']}, signature right" if message else "did not come",
+            str(message["type"]) if message else "did not come",
         )
     return table
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -47,12 +48,22 @@ class _Part:
 class System:
     """An embedded system as a context: running inside, drained and gone after. Start it from the main thread."""
 
-    def __init__(self, *, data_dir: Path, port: int, processes: int, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        data_dir: Path,
+        port: int,
+        processes: int,
+        environment: dict[str, str] | None = None,
+        log_file: Path | None = None,
+    ) -> None:
+        """`environment` is added for every part; `log_file` takes what they would write to standard error."""
         self.data_dir = data_dir.resolve()
         self._port = port or free_port()
         self._processes = processes
         self._redis = EmbeddedRedis(self.data_dir)
         self._extra = environment or {}
+        self._log_file = log_file
         self._environment: dict[str, str] = {}
         self._parts: list[_Part] = []
 
@@ -89,7 +100,7 @@ class System:
         addresses = {"redis_url": redis_url, "store_url": store_url, "webhook_secret": secret}
         named = {f"OCRFLEET_{name.upper()}": value for name, value in addresses.items()}
         self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
-        self._write_private(RUNTIME_FILE, json.dumps({**addresses, "pid": os.getpid()}))
+        self._write_private(RUNTIME_FILE, json.dumps({**addresses, "address": self.server, "pid": os.getpid()}))
         ocrfleet = [sys.executable, "-m", "workers"]
         self._launch("api", [*ocrfleet, "api", "--port", str(self._port)])
         self._launch("worker cpu", [*ocrfleet, "worker", "--device", "cpu", "--processes", str(self._processes)])
@@ -136,14 +147,17 @@ class System:
         self._parts.append(_Part(name=name, arguments=arguments, process=self._spawn(arguments)))
 
     def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C reaches only this process, which then drains the others.
-        return subprocess.Popen(
-            arguments,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
-        )
+        with self._log_file.open("ab") if self._log_file else nullcontext() as log:
+            # A session of its own: Ctrl-C reaches only this process, which then drains the others.
+            return subprocess.Popen(
+                arguments,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with(os.getpid()),
+            )
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + _READY_S

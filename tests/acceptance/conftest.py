@@ -1,0 +1,69 @@
+"""The whole system as processes, and a look at what is left of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from producer.client import OcrFleetClient
+from workers.demo.receiver import Receiver, receiving
+from workers.fleet.supervisor import System
+
+SECRET = "whsec_" + "c2VjcmV0" * 6
+
+
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[System]:
+    environment = {"OCRFLEET_WEBHOOK_SECRET": SECRET, "OCRFLEET_ALLOW_PRIVATE_URLS": "true", **settings}
+    with System(data_dir=folder, port=0, processes=1, environment=environment) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder = tmp_path_factory.mktemp("system")
+    with running(folder) as system:
+        yield system
+    assert processes_of(folder) == []
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[OcrFleetClient]:
+    with OcrFleetClient(system.server) as client:
+        yield client
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving(SECRET) as receiver:
+        yield receiver
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of every process whose environment or arguments name the folder, besides this one."""
+    needle = str(folder).encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if needle in told:
+            found.append(command)
+    return found
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {timeout_s:g} s for {what}")
+        time.sleep(0.02)

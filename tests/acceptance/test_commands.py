@@ -1,0 +1,142 @@
+"""The commands as a person types them, against a system that a person started."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.conftest import processes_of, wait_until
+from workers.demo.samples import draw
+
+OCRFLEET = [sys.executable, "-m", "workers"]
+
+
+@contextmanager
+def up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`ocrfleet up` on a free port, and the address that it printed."""
+    command = [*OCRFLEET, "up", "--port", "0", "--data-dir", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        address = re.search(r"http://[\d.:]+", process.stdout.readline())
+        assert address, "`up` said no address"
+        yield process, address[0]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=90)
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("up")
+    with up(folder):
+        yield folder
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    sample = draw("notice.png")
+    path = tmp_path / sample.name
+    path.write_bytes(sample.data)
+    return path
+
+
+def run(data_dir: Path | None, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OCRFLEET_DATA_DIR": str(data_dir or "/nonexistent"), **settings}
+    return subprocess.run(
+        [*OCRFLEET, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_submit_waits_shows_progress_and_downloads(data_dir: Path, page: Path, tmp_path: Path) -> None:
+    done = run(data_dir, "submit", str(page), "--wait", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "1/1 pages succeeded" in " ".join(done.stderr.split())
+    job_id = done.stdout.split()[0]
+    names = {path.name for path in (tmp_path / "out" / job_id).iterdir()}
+    assert names == {"result.json", "00001.json", "00001_ocr_res_img.jpg"}
+
+
+def test_every_command_prints_one_json_document_when_asked(data_dir: Path, page: Path) -> None:
+    submitted = json.loads(run(data_dir, "submit", str(page), "--json", "--tag", "t", "--priority", "high").stdout)
+    job_id = submitted["id"]
+    waited = json.loads(run(data_dir, "wait", job_id, "--json").stdout)
+    shown = json.loads(run(data_dir, "status", job_id, "--json").stdout)
+    result = json.loads(run(data_dir, "result", job_id, "--json").stdout)
+    cancelled = json.loads(run(data_dir, "cancel", job_id, "--json").stdout)
+    assert waited == shown == cancelled
+    assert (shown["status"], shown["tag"], result["job_id"]) == ("succeeded", "t", job_id)
+
+
+def test_result_prints_the_text(data_dir: Path, page: Path) -> None:
+    job_id = run(data_dir, "submit", str(page), "--wait").stdout.split()[0]
+    text = run(data_dir, "result", job_id).stdout
+    expected = draw("notice.png").pages[0].lines[0].text
+    assert expected.replace(" ", "") in text.replace(" ", "")
+
+
+def test_the_same_commands_work_over_http(page: Path, data_dir: Path) -> None:
+    runtime = json.loads((data_dir / "runtime.json").read_text())
+    with_server = {"OCRFLEET_SERVER": runtime["address"]}
+    done = run(None, "submit", str(page), "--wait", "--json", **with_server)
+    job = json.loads(done.stdout)
+    assert job["status"] == "succeeded"
+    assert json.loads(run(None, "result", job["id"], "--json", **with_server).stdout)["job_id"] == job["id"]
+
+
+def test_exit_codes_tell_what_went_wrong(data_dir: Path, page: Path, tmp_path: Path) -> None:
+    assert run(data_dir, "status", "0" * 32).returncode == 4
+    assert run(data_dir, "submit", str(tmp_path / "absent.pdf")).returncode == 2
+    assert run(data_dir, "submit", str(page), "--priority", "urgent").returncode == 2
+    assert run(None, "status", "0" * 32).returncode == 3
+    assert run(None, "status", "0" * 32, OCRFLEET_SERVER="http://127.0.0.1:1").returncode == 3
+    job_id = json.loads(run(data_dir, "submit", str(page), "--device", "gpu", "--json").stdout)["id"]
+    assert run(data_dir, "wait", job_id, "--timeout", "0.3").returncode == 5
+    run(data_dir, "cancel", job_id)
+    assert run(data_dir, "wait", job_id).returncode == 1
+
+
+def test_ocr_reads_without_a_queue(page: Path, tmp_path: Path) -> None:
+    done = run(None, "ocr", "-i", str(page), "--save_path", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"notice_res.json", "notice_ocr_res_img.png"}
+    assert json.loads((tmp_path / "out" / "notice_res.json").read_text())["rec_texts"]
+
+
+def test_a_worker_for_a_device_that_cannot_run_is_refused(data_dir: Path) -> None:
+    done = run(data_dir, "worker", "--device", "gpu:0")
+    assert done.returncode == 2
+    assert "gpu:0" in done.stderr
+
+
+def test_the_api_does_not_listen_to_the_world_without_a_key(data_dir: Path) -> None:
+    done = run(data_dir, "api", "--host", "0.0.0.0")  # noqa: S104 -- refused, which is the point
+    assert done.returncode == 2
+    assert "OCRFLEET_API_KEY" in done.stderr
+
+
+def test_jobs_survive_a_restart_of_everything(tmp_path: Path, page: Path) -> None:
+    with up(tmp_path):
+        waiting = json.loads(run(tmp_path, "submit", str(page), "--device", "gpu", "--json").stdout)["id"]
+        done = json.loads(run(tmp_path, "submit", str(page), "--wait", "--json").stdout)["id"]
+    assert processes_of(tmp_path) == []
+    with up(tmp_path):
+        assert json.loads(run(tmp_path, "status", waiting, "--json").stdout)["status"] == "queued"
+        assert json.loads(run(tmp_path, "result", done, "--json").stdout)["status"] == "succeeded"
+
+
+def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
+    with up(tmp_path) as (process, address):
+        assert httpx.get(f"{address}/health/ready").is_success
+        process.kill()
+        wait_until(lambda: not processes_of(tmp_path), timeout_s=60, what="every process to go")
