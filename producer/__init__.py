@@ -2,6 +2,5 @@
 
 from producer.client import OcrFleetClient
 from producer.connect import connect
-from producer.direct import Producer
 
-__all__ = ["OcrFleetClient", "Producer", "connect"]
+__all__ = ["OcrFleetClient", "connect"]

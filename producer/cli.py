@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from producer import progress
 from producer.client import OcrFleetClient
-from producer.connect import connect
 from producer.contract.errors import (
     JobFailed,
     LookupFailed,
@@ -24,10 +23,13 @@ from producer.contract.errors import (
 )
 from producer.contract.jobs import Job, JobState
 from producer.contract.results import DocumentResult
-from producer.direct import Producer, parse_request
+from producer.requests import parse_request
 from producer.settings import Settings, load_settings
 
-Service = Producer | OcrFleetClient
+if TYPE_CHECKING:
+    from producer.direct import Producer
+
+Service: TypeAlias = "Producer | OcrFleetClient"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
 Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
 TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
@@ -121,12 +123,15 @@ def cancel(job: JobId, server: Server = None, as_json: AsJson = False) -> None:
 def api(
     host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on")] = 8080,
+    fd: Annotated[
+        int | None, typer.Option(help="A listening socket that the parent process opened", hidden=True)
+    ] = None,
 ) -> None:
     """Serve the HTTP API."""
     from producer.api.serve import serve
 
     with _errors(as_json=False):
-        serve(load_settings(), host=host, port=port)
+        serve(load_settings(), host=host, port=port, fd=fd)
 
 
 def recognised_lines(document: DocumentResult) -> Iterator[str]:
@@ -179,6 +184,9 @@ def _service(server: str | None, as_json: bool) -> Iterator[Service]:
             key = settings.api_key.get_secret_value() if settings.api_key else None
             service = OcrFleetClient(address, api_key=key)
         else:
+            # Loaded here: over HTTP neither Celery nor Redis is needed, and both are slow to import.
+            from producer.connect import connect
+
             service = connect(settings)
         try:
             yield service

@@ -13,7 +13,8 @@ import httpx
 
 from producer.contract import errors
 from producer.contract.jobs import Job, JobRequest
-from producer.direct import opened_source, parse_request
+from producer.requests import parse_request
+from producer.source import opened_source
 
 # One part of a multipart body: file name, content, media type.
 _Part = tuple[str | None, BinaryIO | str, str]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from producer.backends.celery_queue import CeleryQueue
+from typing import TYPE_CHECKING
+
 from producer.backends.objects import open_object_store
-from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import Unavailable
 from producer.contract.ports import ObjectStore
-from producer.direct import Producer, ProducerLimits
 from producer.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from producer.direct import Producer
 
 
 def connect(settings: Settings | None = None) -> Producer:
     """A Producer on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
+    # Loaded here: who speaks HTTP to a server needs neither Celery nor Redis, and both are slow to import.
+    from producer.backends.celery_queue import CeleryQueue
+    from producer.backends.redis_jobs import RedisJobStore
+    from producer.direct import Producer, ProducerLimits
+
     settings = settings or load_settings()
     redis_url, _ = addresses(settings)
     limits = ProducerLimits(

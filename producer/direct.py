@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 import uuid_utils
-from pydantic import ValidationError
 
 from producer.backends.celery_queue import CeleryQueue
 from producer.backends.redis_jobs import RedisJobStore
@@ -33,7 +29,8 @@ from producer.contract.errors import (
 from producer.contract.jobs import Event, Job, JobRecord, JobRequest, JobState, SourceInfo
 from producer.contract.leases import NewJob
 from producer.contract.ports import ObjectStore
-from producer.source import inspect_source
+from producer.requests import parse_request
+from producer.source import inspect_source, opened_source
 
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _log = structlog.get_logger(__name__)
@@ -211,35 +208,6 @@ class Producer:
             self._queue.publish(job_id, device=request.device, priority=request.priority)
         except Unavailable as error:
             _log.warning("publish_postponed", job_id=job_id, reason=error.message)
-
-
-def parse_request(fields: dict[str, object]) -> JobRequest:
-    """A request from plain fields. Raises: InvalidRequest with each wrong field in `details`."""
-    try:
-        return JobRequest.model_validate(fields)
-    except ValidationError as error:
-        raise invalid_request(error) from error
-
-
-def invalid_request(error: ValidationError) -> InvalidRequest:
-    """The validation errors as one InvalidRequest that names the fields."""
-    wrong = {".".join(str(part) for part in item["loc"]) or "request": item["msg"] for item in error.errors()}
-    return InvalidRequest("; ".join(f"{name}: {what}" for name, what in wrong.items()), details=dict(wrong))
-
-
-@contextmanager
-def opened_source(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
-    """A document given as path, bytes or stream, as a stream. Raises: InvalidRequest for an unreadable path."""
-    if isinstance(source, bytes):
-        yield io.BytesIO(source)
-    elif isinstance(source, str | Path):
-        try:
-            with Path(source).open("rb") as stream:
-                yield stream
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise InvalidRequest(f"cannot read {source}: {error.strerror}") from error
-    else:
-        yield source
 
 
 def _checked(job_id: str) -> str:

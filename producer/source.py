@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import puremagic
@@ -27,6 +31,21 @@ _ALIASES = {
 }
 _HEAD_BYTES = 2048
 _PDF_HEADER_WITHIN = 1024  # ISO 32000-1, annex H: readers accept the header this far into the file
+
+
+@contextmanager
+def opened_source(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
+    """A document given as path, bytes or stream, as a stream. Raises: InvalidRequest for an unreadable path."""
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif isinstance(source, str | Path):
+        try:
+            with Path(source).open("rb") as stream:
+                yield stream
+        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+            raise InvalidRequest(f"cannot read {source}: {error.strerror}") from error
+    else:
+        yield source
 
 
 def inspect_source(stream: BinaryIO, *, filename: str | None, max_bytes: int) -> SourceInfo:

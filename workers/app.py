@@ -16,7 +16,7 @@ worker_settings = WorkerSettings()
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
     served = [names.QUEUE_IO] if settings.role == "io" else names.queues_served_by(settings.device)
-    return [Queue(name) for name in served]  # type: ignore[no-untyped-call]
+    return [Queue(name) for name in served]
 
 
 app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])

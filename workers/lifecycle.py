@@ -52,8 +52,7 @@ def child() -> Child:
     return _child
 
 
-@worker_process_init.connect
-def _start_child(**_: object) -> None:
+def _start_child(**_signal: object) -> None:
     """Runs in the spawned child, before it takes work."""
     global _child  # the one place where a process gets its wiring
     settings, worker = load_settings(), WorkerSettings()
@@ -62,8 +61,7 @@ def _start_child(**_: object) -> None:
     _log.info("child_ready", role=worker.role, device=worker.device, pid=os.getpid())
 
 
-@worker_ready.connect
-def _start_parent(**_: object) -> None:
+def _start_parent(**_signal: object) -> None:
     """Runs in the node's main process, once it consumes."""
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
@@ -74,8 +72,7 @@ def _start_parent(**_: object) -> None:
         threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
 
 
-@worker_shutdown.connect
-def _stop_parent(**_: object) -> None:
+def _stop_parent(**_signal: object) -> None:
     _stop_reconciler.set()
 
 
@@ -102,3 +99,9 @@ def _processor(settings: Settings, worker: WorkerSettings, jobs: RedisJobStore) 
         limits=limits,
         holder=f"{socket.gethostname()}/{os.getpid()}",
     )
+
+
+# Celery's signals, connected when the worker imports its tasks.
+worker_process_init.connect(_start_child)
+worker_ready.connect(_start_parent)
+worker_shutdown.connect(_stop_parent)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-@app.task(name=names.TASK_PROCESS, bind=True)  # type: ignore[untyped-decorator]
+@app.task(name=names.TASK_PROCESS, bind=True)
 def process(task: Task, job_id: str) -> None:
     """Read one document. Runs in a device worker's child."""
     child = lifecycle.child()
@@ -42,7 +42,7 @@ def process(task: Task, job_id: str) -> None:
         processor.fail(lease, JobError(code="internal", message="an unexpected error; the worker's log names it"))
 
 
-@app.task(name=names.TASK_DELIVER)  # type: ignore[untyped-decorator]
+@app.task(name=names.TASK_DELIVER)
 def deliver_webhook(job_id: str) -> None:
     """Deliver a finished job's webhook. Runs in an io worker's child."""
     webhooks = lifecycle.child().webhooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 import uvicorn
 
@@ -12,8 +13,8 @@ from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
 
 
-def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; running requests are finished.
+def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; running requests are finished. `fd` is a socket that already listens.
 
     Raises: InvalidRequest when the API would be open to other machines without a key.
     """
@@ -22,16 +23,17 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
             f"set OCRFLEET_API_KEY before listening on {host}: without a key the API stays on loopback"
         )
     producer = connect(settings)
+    config = uvicorn.Config(
+        create_app(producer, settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=20,
+        server_header=False,
+    )
     try:
-        uvicorn.run(
-            create_app(producer, settings),
-            host=host,
-            port=port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=20,
-            server_header=False,
-        )
+        uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     finally:
         producer.close()
 

@@ -30,9 +30,9 @@ def _corrupt_pdf() -> bytes:
 
 
 def _encrypted_pdf() -> bytes:
-    with pymupdf.open() as document:
-        document.new_page()
-        return bytes(document.tobytes(encryption=pymupdf.PDF_ENCRYPT_AES_256, user_pw="secret", owner_pw="owner"))
+    document = pymupdf.Document()
+    document.new_page()
+    return bytes(document.tobytes(encryption=pymupdf.mupdf.PDF_ENCRYPT_AES_256, user_pw="secret", owner_pw="owner"))
 
 
 def _wide_image() -> bytes:

@@ -128,12 +128,11 @@ def test_a_job_whose_message_was_lost_is_found_and_run(system: System, client: O
 
 
 def test_a_running_job_is_cancelled_within_a_page(client: OcrFleetClient) -> None:
-    with pymupdf.open() as document:
-        source = pymupdf.open(stream=draw("report.pdf").data)
-        for _ in range(20):
-            document.insert_pdf(source)
-        data = document.tobytes()
-    job = client.submit(data)
+    book = pymupdf.Document()
+    report = pymupdf.Document(stream=draw("report.pdf").data)
+    for _ in range(20):
+        book.insert_pdf(report)
+    job = client.submit(book.tobytes())
     wait_until(lambda: client.status(job.id).status is JobState.RUNNING, timeout_s=30, what="the job to run")
     client.cancel(job.id)
     assert client.wait(job.id, timeout_s=30).status is JobState.CANCELLED

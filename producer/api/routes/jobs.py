@@ -18,7 +18,8 @@ from starlette.datastructures import UploadFile
 from producer.api.schemas import ErrorAnswer, JsonJobRequest
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import Job, JobRequest
-from producer.direct import Producer, invalid_request
+from producer.direct import Producer
+from producer.requests import invalid_request
 
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": ErrorAnswer} for status in (401, 404, 409, 410, 413, 415, 422, 503)

@@ -107,7 +107,7 @@ def test_the_scan_is_written_downwards_and_askew(samples: dict[str, Sample]) -> 
 
 
 def test_the_report_holds_its_text_as_text(samples: dict[str, Sample]) -> None:
-    with pymupdf.open(stream=samples["report.pdf"].data) as document:  # type: ignore[no-untyped-call]
+    with pymupdf.open(stream=samples["report.pdf"].data) as document:
         for page, index in zip(samples["report.pdf"].pages, range(len(document)), strict=True):
             words = set(document[index].get_text().split())
             assert {word for line in page.lines for word in line.text.split()} == words
@@ -137,7 +137,7 @@ def _pictures(sample: Sample) -> list[NDArray[np.uint8]]:
     """Return the pages as the engine sees them, grey: uint8, (height, width)."""
     if sample.media_type != "application/pdf":
         return [np.asarray(Image.open(io.BytesIO(sample.data)).convert("L"))]
-    with pymupdf.open(stream=sample.data) as document:  # type: ignore[no-untyped-call]
+    with pymupdf.open(stream=sample.data) as document:
         pages = [document[i].get_pixmap(dpi=_PDF_DPI, colorspace=pymupdf.csGRAY) for i in range(len(document))]
         return [np.frombuffer(page.samples, np.uint8).reshape(page.height, page.width) for page in pages]
 

@@ -67,4 +67,4 @@ def ink_box(text: str, style: Style) -> InkBox:
 
 @cache
 def _font_bytes(face: str) -> bytes:
-    return bytes(pymupdf.Font(face).buffer)  # type: ignore[no-untyped-call]
+    return bytes(pymupdf.Font(face).buffer)

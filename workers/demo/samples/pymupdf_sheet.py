@@ -17,7 +17,7 @@ class PdfSheet(Sheet):
 
     def __init__(self, page: pymupdf.Page) -> None:
         super().__init__(width_pt=A4_PT[0], height_pt=A4_PT[1], pixels_per_pt=PIXELS_PER_PT)
-        self._shape = page.new_shape()  # type: ignore[no-untyped-call]
+        self._shape = page.new_shape()
 
     def ink_text(self, text: str, pen: Point, style: Style) -> None:
         self._shape.insert_text(pen, text, fontname=style.face, fontsize=style.size_pt, color=_shares(style.ink))
@@ -39,7 +39,7 @@ class PdfBook:
     """A PDF being made. Not safe to share between threads: PyMuPDF is not."""
 
     def __init__(self, *, title: str, author: str, page_count: int) -> None:
-        self._document = pymupdf.open()  # type: ignore[no-untyped-call]
+        self._document = pymupdf.open()
         # A fixed date, so that the same drawing gives the same bytes.
         date = "D:20250912090000Z"
         self._document.set_metadata({"title": title, "author": author, "creationDate": date, "modDate": date})
@@ -52,7 +52,7 @@ class PdfBook:
         """Return the whole PDF, once; without the random file identifier that would differ every time."""
         for sheet in self.sheets:
             sheet.commit()
-        return bytes(self._document.tobytes(garbage=3, deflate=True, no_new_id=True))  # type: ignore[no-untyped-call]
+        return bytes(self._document.tobytes(garbage=3, deflate=True, no_new_id=True))
 
 
 def _shares(colour: Colour) -> tuple[float, float, float]:
