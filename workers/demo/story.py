@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.panel import Panel
 from rich.table import Table
-from rich.text import Text
 
 from producer import progress
 from producer.cli import download, recognised_lines
@@ -29,7 +27,6 @@ from workers.logs import configure_logs
 ENOUGH = 0.98  # share of the drawn characters that must be read right
 _JOB_S = 120.0
 _WEBHOOK_S = 30.0
-_SHOWN_LINES = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,8 +86,10 @@ def _tell(console: Console, client: OcrFleetClient, receiver: Receiver, results:
     ids = {f"evt_{outcome.job.id}" for outcome in outcomes}
     told = receiver.wait_for(ids, timeout_s=_WEBHOOK_S)
     console.print(_summary(outcomes, told))
-    console.print(f"JSON and images: {results.resolve()}")
-    console.print(f"API and its documentation while it ran: {server}/docs - start it again with `make up`")
+    console.print(f"JSON and images: {results.resolve()}", soft_wrap=True)
+    console.print(
+        f"The API ran at {server}, with its documentation at /docs; `make up` starts it to stay", soft_wrap=True
+    )
     good = all(outcome.job.status is JobState.SUCCEEDED and outcome.accuracy >= ENOUGH for outcome in outcomes)
     return 0 if good and set(told) == ids else 1
 
@@ -113,18 +112,15 @@ def _outcome(client: OcrFleetClient, sample: Sample, job: Job, results: Path) ->
 
 
 def _show(console: Console, outcome: _Outcome, results: Path) -> None:
-    """The text that was read, shortened, and where the rest is."""
-    job, sample = outcome.job, outcome.sample
-    title = f"{sample.name} - {len(sample.pages)} page(s) in {outcome.took_s:.2f} s on {job.device}"
+    """The text that was read, and where its JSON and images are."""
+    job = outcome.job
+    console.rule(f"{outcome.sample.name} - {len(outcome.sample.pages)} page(s) in {outcome.took_s:.2f} s", align="left")
     if outcome.result is None:
-        why = f"[{job.error.code}] {job.error.message}" if job.error else job.status
-        console.print(Panel(Text(why, style="red"), title=title, title_align="left"))
+        why = f"[{job.error.code}] {job.error.message}" if job.error else str(job.status)
+        console.print(why, style="red", markup=False)
         return
-    lines = [line for line in recognised_lines(outcome.result) if line]
-    shown = lines[:_SHOWN_LINES]
-    if len(lines) > len(shown):
-        shown.append(f"... and {len(lines) - len(shown)} more lines")
-    console.print(Panel(Text("\n".join(shown)), title=title, title_align="left", subtitle=str(results / job.id)))
+    console.print("\n".join(recognised_lines(outcome.result)), markup=False, soft_wrap=True)
+    console.print(f"-> {results / job.id}", style="dim", markup=False, soft_wrap=True)
 
 
 def _summary(outcomes: list[_Outcome], told: dict[str, dict[str, object]]) -> Table:
