@@ -100,10 +100,10 @@ def _signature() -> inspect.Signature:
 def _option_flag(parameter: Parameter) -> inspect.Parameter:
     name = f"--{parameter.name}"
     if parameter.kind is bool:
-        # A value, as in the reference: --use_doc_unwarping False.
+        # Takes a value, as in the reference: --use_doc_unwarping False. Typer gives a bool no value, hence str.
         option = typer.Option(name, help=parameter.help, parser=_truth, metavar="BOOL")
         return inspect.Parameter(
-            parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[bool | None, option]
+            parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
         )
     return _flag(parameter.name, parameter.kind | None, parameter.help, name)
 
@@ -118,7 +118,7 @@ def _flag(name: str, kind: object, text: str, *spellings: str, default: object =
 
 
 def _truth(text: str) -> bool:
-    word = str(text).lower()
+    word = text.lower()
     if word not in _TRUE | _FALSE:
         raise typer.BadParameter(f"{text!r} is neither True nor False")
     return word in _TRUE

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ _READERS: dict[MediaType, type[ImageFile.ImageFile]] = {
     MediaType.BMP: BmpImagePlugin.BmpImageFile,
     MediaType.TIFF: TiffImagePlugin.TiffImageFile,
 }
-# What Pillow raises on damaged files, beside its own classes.
+# What Pillow raises on damaged files.
 _PILLOW_ERRORS = (
     OSError,
     SyntaxError,
@@ -35,7 +37,6 @@ _PILLOW_ERRORS = (
     EOFError,
     OverflowError,
     struct.error,
-    PIL.Image.DecompressionBombError,
 )
 _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _NO_MEMORY = cv2.Error.StsNoMem
@@ -69,19 +70,12 @@ class RasterDocument(Document):
         self._data = b""
 
     def _header(self) -> ImageFile.ImageFile:
-        try:
+        with _pillow(f"the {self.media_type.name} image"):
             return _READERS[self.media_type](io.BytesIO(self._data))
-        except PIL.Image.DecompressionBombError as error:
-            raise PageTooLarge from error
-        except _PILLOW_ERRORS as error:
-            raise UnreadableDocument(f"the {self.media_type.name} image is damaged: {error}") from error
 
     def _count_frames(self, header: ImageFile.ImageFile) -> int:
-        try:
-            count = int(getattr(header, "n_frames", 1))
-        except _PILLOW_ERRORS as error:
-            raise UnreadableDocument(f"the TIFF image is damaged: {error}") from error
-        return count
+        with _pillow("the TIFF image"):
+            return int(getattr(header, "n_frames", 1))
 
     def _check_size(self, frame: ImageFile.ImageFile) -> None:
         width, height = frame.size
@@ -108,17 +102,28 @@ class RasterDocument(Document):
 
     def _with_pillow(self, index: int) -> Image:
         frame = self._header()
+        with _pillow(f"page {index + 1} of the image"):
+            frame.seek(index)
+            self._check_size(frame)
+            frame.load()
+            # Pillow turns TIFF frames by itself.
+            return _to_bgr(frame if self.paged else ImageOps.exif_transpose(frame))
+
+
+@contextmanager
+def _pillow(what: str) -> Iterator[None]:
+    """Translate what Pillow raises, and silence what it warns of: a page is read, or it is an error.
+
+    Raises: PageTooLarge, UnreadableDocument.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
-            with warnings.catch_warnings():
-                # Our own limit was checked; Pillow's lower one only warns.
-                warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-                frame.seek(index)
-                self._check_size(frame)
-                frame.load()
-            upright = frame if self.paged else ImageOps.exif_transpose(frame)
-            return _to_bgr(upright)
+            yield
+        except PIL.Image.DecompressionBombError as error:
+            raise PageTooLarge from error
         except _PILLOW_ERRORS as error:
-            raise UnreadableDocument(f"page {index + 1} of the image is damaged: {error}") from error
+            raise UnreadableDocument(f"{what} is damaged: {error}") from error
 
 
 def _to_bgr(image: PIL.Image.Image) -> Image:

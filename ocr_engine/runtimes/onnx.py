@@ -34,14 +34,17 @@ class OnnxRuntime:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _LOG_ERRORS
-        # The arena keeps the largest page ever seen for ever, per model; without it memory follows the page.
-        options.enable_cpu_mem_arena = False
         try:
             self._session = onnxruntime.InferenceSession(
                 weights, sess_options=options, providers=["CPUExecutionProvider"]
             )
         except _LIBRARY_ERRORS as error:
             raise ModelUnavailable(f"ONNX Runtime cannot load these weights: {error}") from error
+        # The arena makes tensors cheap but would keep the largest page ever seen; shrunk after every run it does not.
+        # Measured on receipts: resting memory 1060 -> 460 MB, peak 1060 -> 650 MB, processor time +9 % (without an
+        # arena: 600 MB, 1010 MB, +20 %).
+        self._run_options = onnxruntime.RunOptions()
+        self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._input: str = self._session.get_inputs()[0].name
         self._output: str = self._session.get_outputs()[0].name
         self._metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -52,7 +55,7 @@ class OnnxRuntime:
 
     def run(self, batch: Tensor, /) -> Tensor:
         try:
-            (output,) = self._session.run([self._output], {self._input: batch})
+            (output,) = self._session.run([self._output], {self._input: batch}, self._run_options)
         except MemoryError as error:
             raise OutOfMemory from error
         except _LIBRARY_ERRORS as error:

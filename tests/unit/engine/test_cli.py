@@ -1,0 +1,78 @@
+"""The command: flags, output, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ocr_engine.cli import ocr
+from ocr_engine.options import PARAMETERS, EngineOptions
+from tests.unit.engine.drawing import LINES, encoded, saved, sheet
+
+app = typer.Typer()
+app.command("ocr")(ocr)
+runner = CliRunner()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    return saved(tmp_path, "page.png", encoded(sheet(LINES[:1], size=(700, 120)), "PNG"))
+
+
+def test_json_is_one_document_and_nothing_else(page: Path, tmp_path: Path) -> None:
+    outcome = runner.invoke(app, ["-i", str(page), "--json", "--save_path", str(tmp_path / "out")])
+    assert outcome.exit_code == 0
+    (read,) = json.loads(outcome.stdout)
+    assert read["rec_texts"] == [LINES[0]]
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_without_json_the_result_is_printed_as_the_reference_prints_it(page: Path) -> None:
+    outcome = runner.invoke(app, ["-i", str(page), "--use_doc_orientation_classify", "False"])
+    assert outcome.exit_code == 0
+    assert outcome.stdout.startswith("{'res': {'input_path'")
+
+
+def test_every_option_of_an_engine_is_a_flag() -> None:
+    names = {parameter.name for parameter in PARAMETERS}
+    assert names == set(EngineOptions.__dataclass_fields__)
+    help_text = runner.invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
+    assert all(f"--{name}" in help_text for name in names)
+
+
+def test_a_flag_reaches_the_engine(page: Path) -> None:
+    outcome = runner.invoke(app, ["-i", str(page), "--json", "--text_det_unclip_ratio", "2.5"])
+    assert json.loads(outcome.stdout)[0]["text_det_params"]["unclip_ratio"] == 2.5
+
+
+def test_a_document_that_fails_exits_with_1_and_its_code(tmp_path: Path) -> None:
+    outcome = runner.invoke(app, ["-i", str(saved(tmp_path, "page.png", b"text")), "--json"])
+    assert outcome.exit_code == 1
+    assert outcome.stderr.startswith("error [unsupported_media]: ")
+    assert json.loads(outcome.stdout) == []
+
+
+def test_in_a_folder_the_others_are_still_read(page: Path) -> None:
+    saved(page.parent, "a_broken.pdf", b"%PDF-1.7 nothing")
+    outcome = runner.invoke(app, ["-i", str(page.parent), "--json"])
+    assert outcome.exit_code == 1
+    assert "a_broken.pdf" in outcome.stderr
+    assert json.loads(outcome.stdout)[0]["rec_texts"] == [LINES[0]]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--use_doc_unwarping", "True"], ["--text_det_thresh", "7"], ["--no_such"], ["--use_doc_unwarping", "perhaps"]],
+)
+def test_a_wrong_flag_is_a_usage_error(page: Path, flags: list[str]) -> None:
+    assert runner.invoke(app, ["-i", str(page), *flags]).exit_code == 2
+
+
+def test_a_missing_file_is_a_usage_error() -> None:
+    outcome = runner.invoke(app, ["-i", "nowhere.png"])
+    assert outcome.exit_code == 2
+    assert "error [invalid_request]: there is no file nowhere.png" in outcome.stderr

@@ -1,0 +1,121 @@
+"""The geometry against slow but obvious references."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_engine.geometry import bounds, crop_quad, order_corners, rotate_quarter, sort_boxes, to_original
+from ocr_engine.types import Angle, Image, Polygon
+
+ANGLES: tuple[Angle, ...] = get_args(Angle)
+
+
+def noise(height: int, width: int) -> Image:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def warped(image: Image, angle: int) -> Image:
+    """The reference's rotation: a cubic warp about (w/2, h/2) onto a canvas that holds it."""
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    cos, sin = abs(matrix[0, 0]), abs(matrix[0, 1])
+    new_width, new_height = int(height * sin + width * cos), int(height * cos + width * sin)
+    matrix[0, 2] += (new_width - width) / 2
+    matrix[1, 2] += (new_height - height) / 2
+    return np.asarray(cv2.warpAffine(image, matrix, (new_width, new_height), flags=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 48), (101, 33), (480, 641)])
+def test_a_quarter_turn_gives_the_bytes_of_the_reference_warp(angle: Angle, size: tuple[int, int]) -> None:
+    image = noise(*size)
+    assert np.array_equal(rotate_quarter(image, angle), warped(image, angle))
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_a_polygon_maps_back_onto_the_same_pixels(angle: Angle) -> None:
+    page = np.zeros((90, 140, 3), dtype=np.uint8)
+    page[30:50, 20:80] = 255
+    rows, columns = np.nonzero(rotate_quarter(page, angle)[:, :, 0])
+    left, top, right, bottom = columns.min(), rows.min(), columns.max(), rows.max()
+    turned = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.int16)
+    for x, y in to_original(turned, angle, width=140, height=90):
+        assert page[y, x, 0] == 255
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_the_far_edges_map_back_onto_the_page(angle: Angle) -> None:
+    height, width = (90, 140) if angle in (0, 180) else (140, 90)
+    edges = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.int16)
+    corners = to_original(edges, angle, width=140, height=90)
+    assert sorted(map(tuple, corners)) == [(0, 0), (0, 90), (140, 0), (140, 90)]
+
+
+def box(x: int, y: int) -> Polygon:
+    return np.array([[x, y], [x + 50, y], [x + 50, y + 20], [x, y + 20]], dtype=np.int16)
+
+
+def places(boxes: list[Polygon]) -> list[tuple[int, int]]:
+    return [(int(b[0][0]), int(b[0][1])) for b in boxes]
+
+
+def reference_order(boxes: list[Polygon]) -> list[tuple[int, int]]:
+    """Sort by y then x; then each box walks back past right-hand neighbours of its own row."""
+    ordered = sorted(places(boxes), key=lambda p: (p[1], p[0]))
+    for i in range(len(ordered) - 1):
+        j = i
+        while j >= 0 and abs(ordered[j + 1][1] - ordered[j][1]) < 10 and ordered[j + 1][0] < ordered[j][0]:
+            ordered[j], ordered[j + 1] = ordered[j + 1], ordered[j]
+            j -= 1
+    return ordered
+
+
+def test_boxes_of_one_row_are_read_from_left_to_right() -> None:
+    assert places(sort_boxes([box(200, 12), box(10, 20), box(100, 15), box(5, 60)])) == [
+        (10, 20),
+        (100, 15),
+        (200, 12),
+        (5, 60),
+    ]
+
+
+def test_the_order_is_the_reference_order_on_many_random_pages() -> None:
+    dice = np.random.default_rng(1)
+    for _ in range(200):
+        boxes = [box(int(x), int(y)) for x, y in dice.integers(0, 90, (12, 2))]
+        assert places(sort_boxes(boxes)) == reference_order(boxes)
+
+
+def test_no_boxes_stay_no_boxes() -> None:
+    assert sort_boxes([]) == []
+
+
+def test_corners_are_ordered_clockwise_from_top_left() -> None:
+    shuffled = np.array([[50, 20], [0, 0], [0, 20], [50, 0]], dtype=np.float32)
+    assert order_corners(shuffled).tolist() == [[0, 0], [50, 0], [50, 20], [0, 20]]
+
+
+def test_a_straight_crop_is_the_slice() -> None:
+    image = noise(60, 120)
+    crop = crop_quad(image, np.array([[10, 5], [90, 5], [90, 30], [10, 30]], dtype=np.int16))
+    assert crop is not None
+    assert np.array_equal(crop, image[5:30, 10:90])
+
+
+def test_a_tall_crop_is_laid_on_its_side() -> None:
+    image = noise(120, 60)
+    crop = crop_quad(image, np.array([[10, 5], [30, 5], [30, 95], [10, 95]], dtype=np.int16))
+    assert crop is not None
+    assert np.array_equal(crop, np.rot90(image[5:95, 10:30]))
+
+
+def test_a_quadrilateral_without_area_gives_no_crop() -> None:
+    assert crop_quad(noise(20, 20), np.array([[3, 3]] * 4, dtype=np.int16)) is None
+
+
+def test_bounds_hold_every_corner() -> None:
+    assert bounds(np.array([[3, 9], [20, 5], [22, 11], [1, 15]], dtype=np.int16)) == [1, 5, 22, 15]
