@@ -45,7 +45,7 @@ class OCREngine:
         self.runtime = onnx.NAME
         self.device = self._options.device or "cpu"
         self.models: dict[str, str] = {}
-        self._threads = self._options.cpu_threads or len(os.sched_getaffinity(0))
+        self._threads = self._options.cpu_threads or _allowed_cpus()
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(self._threads)
         self._pipeline: Pipeline | None = self._load()
@@ -134,3 +134,8 @@ class OCREngine:
         weights = load_weights(find(module, name), directory)
         self.models[module.value] = weights.label
         return onnx.OnnxRuntime(weights.content, threads=self._threads)
+
+
+def _allowed_cpus() -> int:
+    """The processors that this process may use; only Linux can tell them from those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,6 +9,8 @@ from typing import Any
 import pymupdf
 from PIL import ImageFont
 
+from ocr_engine.pdf import MUPDF_LOCK
+
 # Any: the library is not annotated.
 _mupdf: Any = pymupdf
 
@@ -19,7 +21,8 @@ _SIZES_KEPT = 64
 @lru_cache(maxsize=1)
 def cjk_font_bytes() -> bytes:
     """A TrueType file with Latin, Greek, Cyrillic, kana and CJK."""
-    return bytes(_mupdf.Font("cjk").buffer)
+    with MUPDF_LOCK:
+        return bytes(_mupdf.Font("cjk").buffer)
 
 
 @lru_cache(maxsize=_SIZES_KEPT)

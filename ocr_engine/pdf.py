@@ -22,7 +22,7 @@ _SCALE = 2.0
 _MIN_SCALE = 0.1
 _MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
 # MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
-_ONE_AT_A_TIME = threading.Lock()
+MUPDF_LOCK = threading.Lock()
 
 
 class PdfDocument(Document):
@@ -33,7 +33,7 @@ class PdfDocument(Document):
         self.media_type = MediaType.PDF
         self.paged = True
         self._limits = limits
-        with _ONE_AT_A_TIME:
+        with MUPDF_LOCK:
             # MuPDF writes what it repairs to the terminal; the errors that matter arrive as exceptions.
             _mupdf.TOOLS.mupdf_display_errors(False)
             _mupdf.TOOLS.mupdf_display_warnings(False)
@@ -51,7 +51,7 @@ class PdfDocument(Document):
     def page_image(self, index: int) -> Image:
         if not 0 <= index < self.page_count:
             raise IndexError(index)
-        with _ONE_AT_A_TIME:
+        with MUPDF_LOCK:
             try:
                 page = self._pdf[index]
                 scale = self._scale(page.rect.width, page.rect.height)
@@ -63,7 +63,7 @@ class PdfDocument(Document):
             return np.ascontiguousarray(rgb[:, :, ::-1])
 
     def close(self) -> None:
-        with _ONE_AT_A_TIME:
+        with MUPDF_LOCK:
             if not self._pdf.is_closed:
                 self._pdf.close()
 
