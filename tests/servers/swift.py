@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,8 +17,16 @@ from tests.servers.s3 import S3Address
 ACCESS_KEY = "test:tester"
 SECRET_KEY = "testing"
 REGION = "us-east-1"
-PART_POWER = 4  # 16 partitions: there is one disk
-RING_SEED = "0"
+RINGS = """
+import sys
+from swift.common.ring import RingBuilder
+
+for path, port in zip(sys.argv[1::2], sys.argv[2::2]):
+    builder = RingBuilder(4, 1, 1)  # 16 partitions: there is one disk
+    builder.add_dev(dict(id=0, region=1, zone=1, ip="127.0.0.1", port=int(port), device="disk", weight=1.0))
+    builder.rebalance(seed="0")
+    builder.get_ring().save(path)
+"""
 BACKENDS = {"account": "account", "container": "container", "object": "obj"}  # server -> its Python package
 
 PIPELINE = (
@@ -131,8 +140,8 @@ def _configure(folder: Path, ports: dict[str, int]) -> None:
     (folder / "swift.conf").write_text(
         "[swift-hash]\nswift_hash_path_suffix = test\n\n[storage-policy:0]\nname = one\ndefault = yes\n"
     )
+    _build_rings({folder / f"{name}.ring.gz": ports[name] for name in BACKENDS})
     for name in BACKENDS:
-        _build_ring(folder / f"{name}.ring.gz", ports[name])
         (folder / f"{name}.conf").write_text(
             _default_section(folder, ports[name])
             + f"[pipeline:main]\npipeline = {name}-server\n\n[app:{name}-server]\nuse = egg:swift#{name}\n"
@@ -156,10 +165,7 @@ def _default_section(folder: Path, port: int) -> str:
     return "[DEFAULT]\n" + "".join(f"{key} = {value}\n" for key, value in settings.items() if value != "") + "\n"
 
 
-def _build_ring(path: Path, port: int) -> None:
-    from swift.common.ring import RingBuilder  # type: ignore[import-untyped]
-
-    builder = RingBuilder(PART_POWER, 1, 1)
-    builder.add_dev({"id": 0, "region": 1, "zone": 1, "ip": "127.0.0.1", "port": port, "device": "disk", "weight": 1.0})
-    builder.rebalance(seed=RING_SEED)
-    builder.get_ring().save(str(path))
+def _build_rings(paths: dict[Path, int]) -> None:
+    """One ring a server, with one disk. In a process of its own: importing swift changes how this one forks."""
+    arguments = [str(part) for path, port in paths.items() for part in (path, port)]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", RINGS, *arguments], check=True, timeout=60)
