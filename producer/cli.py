@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -49,7 +50,7 @@ class ExitCode(int, Enum):
 
 def register(app: typer.Typer) -> None:
     """Add the producer's commands to the `ocrfleet` command."""
-    for command in (submit, status, wait, result, cancel, api):
+    for command in (submit, status, wait, result, cancel, api, settings):
         app.command()(command)
 
 
@@ -132,6 +133,25 @@ def api(
 
     with _errors(as_json=False):
         serve(load_settings(), host=host, port=port, fd=fd)
+
+
+def settings(as_json: AsJson = False) -> None:
+    """Show every setting: its environment variable, its value now, and what it means."""
+    now = load_settings()
+    rows = [
+        (f"OCRFLEET_{name.upper()}", _shown(getattr(now, name)), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps({name: {"value": value, "description": meaning} for name, value, meaning in rows}))
+        return
+    for name, value, meaning in rows:
+        typer.echo(f"{name}={value}\n    {meaning}")
+
+
+def _shown(value: object) -> str:
+    """A setting's value as text; a secret as stars, an address without its password."""
+    return re.sub(r"(://[^@/]*:)[^@/]*@", r"\1***@", "" if value is None else str(value))
 
 
 def recognised_lines(document: DocumentResult) -> Iterator[str]:

@@ -44,21 +44,26 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of every process whose environment or arguments name the folder, besides this one."""
+def processes(folder: Path) -> dict[int, str]:
+    """Every process whose environment or arguments name the folder, besides this one: its command line by its id."""
     needle = str(folder).encode()
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            command = (entry / "cmdline").read_bytes()
+            environment = (entry / "environ").read_bytes()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if needle in told:
-            found.append(command)
+        if needle in environment + command:
+            found[int(entry.name)] = command.replace(b"\0", b" ").decode()
     return found
+
+
+def processes_of(folder: Path) -> list[str]:
+    """The command lines alone."""
+    return list(processes(folder).values())
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:

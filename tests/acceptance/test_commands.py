@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.conftest import processes_of, wait_until
+from producer.settings import Settings
+from tests.acceptance.conftest import processes, processes_of, wait_until
 from workers.demo.samples import draw
 
 OCRFLEET = [sys.executable, "-m", "workers"]
@@ -140,3 +141,27 @@ def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
         assert httpx.get(f"{address}/health/ready").is_success
         process.kill()
         wait_until(lambda: not processes_of(tmp_path), timeout_s=60, what="every process to go")
+
+
+def test_settings_show_every_variable_and_no_secret(data_dir: Path) -> None:
+    secret = json.loads((data_dir / "runtime.json").read_text())
+    password = secret["redis_url"].partition("://:")[2].partition("@")[0]
+    shown = run(data_dir, "settings", OCRFLEET_API_KEY="sesame")
+    listed = json.loads(run(data_dir, "settings", "--json").stdout)
+    assert "OCRFLEET_MAX_FILE_BYTES=209715200" in shown.stdout
+    assert set(listed) == {f"OCRFLEET_{name.upper()}" for name in Settings.model_fields}
+    for hidden in ("sesame", password, secret["webhook_secret"]):
+        assert hidden not in shown.stdout + json.dumps(listed)
+
+
+def test_a_node_that_dies_is_started_again(tmp_path: Path, page: Path) -> None:
+    with up(tmp_path):
+        [node] = [pid for pid, command in celery_nodes(tmp_path).items() if "ocr.cpu" in command]
+        os.kill(node, signal.SIGKILL)
+        done = run(tmp_path, "submit", str(page), "--wait", "--timeout", "90")
+        assert done.returncode == 0, done.stderr
+
+
+def celery_nodes(folder: Path) -> dict[int, str]:
+    """Main processes of the Celery nodes of a system, with their command lines."""
+    return {pid: command for pid, command in processes(folder).items() if "--hostname" in command}

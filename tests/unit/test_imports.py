@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,5 +44,6 @@ def test_the_public_names_of_the_producer_are_sorted_and_there() -> None:
 
 
 def test_the_import_contracts_hold() -> None:
-    done = subprocess.run(["lint-imports", "--no-cache"], capture_output=True, text=True, check=False)
+    command = Path(sys.executable).with_name("lint-imports")  # also when the environment is not activated
+    done = subprocess.run([command, "--no-cache"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from producer.contract.errors import Unavailable
-from workers.fleet.child_process import die_with
+from workers.fleet.child_process import Spawner
 
 _START_S = 20.0
 _TRIES = 3
@@ -22,8 +22,9 @@ _TRIES = 3
 class EmbeddedRedis:
     """One server process. Data survive under `data_dir`/redis; the port and the password are new each time."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, spawner: Spawner) -> None:
         self._dir = data_dir / "redis"
+        self._spawner = spawner
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -34,13 +35,8 @@ class EmbeddedRedis:
         for _ in range(_TRIES):  # the free port may be taken by somebody else in between
             port, password = _free_port(), secrets.token_urlsafe(24)
             self.url = f"redis://:{password}@127.0.0.1:{port}/0"
-            self._process = subprocess.Popen(
-                [binary, self._write_config(port, password)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the supervisor alone: workers drain first
-                preexec_fn=die_with(os.getpid()),
-            )
+            command = [binary, self._write_config(port, password)]
+            self._process = self._spawner.spawn(command, output=self._dir / "redis.log")
             if self._answers():
                 return
             self.stop()

@@ -10,8 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ import typer
 
 from producer.contract.errors import OcrFleetError, Unavailable
 from producer.settings import RUNTIME_FILE, Settings, load_settings
-from workers.fleet.child_process import die_with
+from workers.fleet.child_process import Spawner
 from workers.fleet.embedded_redis import EmbeddedRedis
 from workers.logs import configure_logs
 
@@ -46,7 +46,7 @@ class _Part:
 
 
 class System:
-    """An embedded system as a context: running inside, drained and gone after. Start it from the main thread."""
+    """An embedded system as a context: running inside, what crashes is started again; drained and gone after."""
 
     def __init__(
         self,
@@ -62,11 +62,14 @@ class System:
         # Opened once, here, and inherited by the API: nobody else can take the port, not even between its restarts.
         self._listener = _listen(port)
         self._processes = processes
-        self._redis = EmbeddedRedis(self.data_dir)
+        self._spawner = Spawner()
+        self._redis = EmbeddedRedis(self.data_dir, self._spawner)
         self._extra = environment or {}
         self._log_file = log_file
         self._environment: dict[str, str] = {}
         self._parts: list[_Part] = []
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
     @property
     def server(self) -> str:
@@ -107,12 +110,19 @@ class System:
         self._launch("worker cpu", [*ocrfleet, "worker", "--device", "cpu", "--processes", str(self._processes)])
         self._launch("worker io", [*ocrfleet, "worker", "--role", "io"])
         self._wait_ready()
+        self._watcher.start()
 
-    def watch(self) -> None:
-        """Start again, with backoff, what has crashed; call it often. Raises: Unavailable when Redis is gone."""
+    def check(self) -> None:
+        """Raises: Unavailable when the embedded Redis is gone, which ends the system."""
         if self._redis.url and not self._redis.is_running():
             raise Unavailable(f"the embedded Redis stopped; see {self.data_dir / 'redis' / 'redis.log'}")
-        now = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(_WATCH_S):
+            self._restart_crashed(time.monotonic())
+
+    def _restart_crashed(self, now: float) -> None:
+        """Start again, with backoff, what has stopped."""
         for part in self._parts:
             if part.process.poll() is None:
                 continue
@@ -126,6 +136,9 @@ class System:
 
     def stop(self) -> None:
         """Drain: running pages finish or are given back, then everything stops. Safe to repeat."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
         for part in self._parts:
             part.process.terminate()
         deadline = time.monotonic() + _DRAIN_S
@@ -138,6 +151,7 @@ class System:
                 part.process.wait()
         self._parts = []
         self._redis.stop()
+        self._spawner.close()
         self._listener.close()
         (self.data_dir / RUNTIME_FILE).unlink(missing_ok=True)
 
@@ -149,18 +163,9 @@ class System:
         self._parts.append(_Part(name=name, arguments=arguments, process=self._spawn(arguments)))
 
     def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        with self._log_file.open("ab") if self._log_file else nullcontext() as log:
-            # A session of its own: Ctrl-C reaches only this process, which then drains the others.
-            return subprocess.Popen(
-                arguments,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=[self._listener.fileno()],
-                preexec_fn=die_with(os.getpid()),
-            )
+        return self._spawner.spawn(
+            arguments, environment=self._environment, output=self._log_file, keep_fds=[self._listener.fileno()]
+        )
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + _READY_S
@@ -207,7 +212,7 @@ def run_until_stopped(*, processes: int, port: int, data_dir: Path | None) -> No
         with System(data_dir=data_dir or settings.data_dir, port=port, processes=processes) as system:
             typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
             while not stopping:
-                system.watch()
+                system.check()
                 time.sleep(_WATCH_S)
             typer.echo("draining ...")
     except OcrFleetError as error:
