@@ -20,10 +20,12 @@ WEBHOOK = {"url": "https://example.org/hook"}
 UNREADABLE = JobError(code="unreadable_document", message="broken")
 
 
-def new_job(*, key: str | None = None, fingerprint: str = "", ttl_s: int = 3600, **request: object) -> NewJob:
+def new_job(
+    request: dict[str, object] | None = None, *, key: str | None = None, fingerprint: str = "", ttl_s: int = 3600
+) -> NewJob:
     return NewJob(
         id=uuid_utils.uuid7().hex,
-        request=JobRequest.model_validate(request),
+        request=JobRequest.model_validate(request or {}),
         source=SOURCE,
         ttl_s=ttl_s,
         retention_s=3600,
@@ -33,7 +35,7 @@ def new_job(*, key: str | None = None, fingerprint: str = "", ttl_s: int = 3600,
 
 
 def submitted(jobs: RedisJobStore, **request: object) -> str:
-    return jobs.submit(new_job(**request))[0]  # type: ignore[arg-type]
+    return jobs.submit(new_job(request))[0]
 
 
 def claim(jobs: RedisJobStore, job_id: str, *, lease_s: float = 60, max_attempts: int = 3) -> Lease | ClaimAnswer:
@@ -235,7 +237,7 @@ def test_one_reconciler_leads_until_its_lease_ends(jobs: RedisJobStore) -> None:
 def test_every_key_but_the_two_indexes_has_a_time_to_live(jobs: RedisJobStore, redis_url: str) -> None:
     open_job = submitted(jobs, webhook=WEBHOOK)
     jobs.page(claimed(jobs, open_job), 1)
-    ended = jobs.submit(new_job(key="k", fingerprint="f", webhook=WEBHOOK))[0]
+    ended = jobs.submit(new_job({"webhook": WEBHOOK}, key="k", fingerprint="f"))[0]
     lease = claimed(jobs, ended)
     jobs.page(lease, 1)
     jobs.finish(lease, JobState.SUCCEEDED, error=None, outputs={})

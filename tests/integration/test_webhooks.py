@@ -58,7 +58,7 @@ def answering(*statuses: int, **headers: str) -> Iterator[Answering]:
 
 
 def ended_job(jobs: RedisJobStore, url: str) -> str:
-    job_id, _ = jobs.submit(new_job(webhook={"url": url}))
+    job_id, _ = jobs.submit(new_job({"webhook": {"url": url}}))
     lease = jobs.claim(job_id, holder="h", device="cpu", lease_s=60, max_attempts=3)
     assert isinstance(lease, Lease)
     jobs.finish(lease, JobState.SUCCEEDED, error=None, outputs={})
