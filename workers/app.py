@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celery import Celery
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 
 from producer.backends.celery_queue import TRANSPORT_OPTIONS
 from producer.connect import addresses
@@ -16,7 +16,8 @@ worker_settings = WorkerSettings()
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
     served = [names.QUEUE_IO] if settings.role == "io" else names.queues_served_by(settings.device)
-    return [Queue(name) for name in served]
+    # An exchange each, as publishers declare it: queues that share one would each get a copy of every message.
+    return [Queue(name, Exchange(name), routing_key=name) for name in served]
 
 
 app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])
