@@ -13,6 +13,7 @@ import redis
 import uuid_utils
 from PIL import Image
 
+from producer.backends.celery_queue import KEY_PREFIX
 from producer.backends.objects import open_object_store
 from producer.backends.redis_jobs import PREFIX, RedisJobStore
 from producer.client import OcrFleetClient
@@ -125,6 +126,24 @@ def test_a_job_whose_message_was_lost_is_found_and_run(system: System, client: O
     jobs.submit(NewJob(id=job_id, request=JobRequest(), source=source, ttl_s=600, retention_s=600))
     jobs.close()
     assert client.wait(job_id, timeout_s=60).status is JobState.SUCCEEDED
+
+
+def test_the_message_of_a_running_job_is_kept_from_other_workers(system: System, client: OcrFleetClient) -> None:
+    """The heartbeat restarts the visibility timeout in kombu's own index, so that long documents run once."""
+    with redis.Redis.from_url(system.environment["OCRFLEET_REDIS_URL"], decode_responses=True) as broker:
+
+        def scores() -> dict[str, float]:
+            return {
+                str(tag): float(score)
+                for tag, score in broker.zrange(f"{KEY_PREFIX}unacked_index", 0, -1, withscores=True)
+            }
+
+        job = client.submit(draw("report.pdf").data)
+        wait_until(lambda: client.status(job.id).status is JobState.RUNNING, timeout_s=30, what="the job to run")
+        [(tag, taken_at)] = scores().items()
+        wait_until(lambda: scores().get(tag, taken_at) > taken_at + 1, timeout_s=20, what="the message to be kept")
+        assert client.wait(job.id, timeout_s=60).attempts == 1
+        wait_until(lambda: scores() == {}, timeout_s=10, what="the message to be acknowledged")
 
 
 def test_a_running_job_is_cancelled_within_a_page(client: OcrFleetClient) -> None:
