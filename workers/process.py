@@ -95,7 +95,7 @@ class DocumentProcessor:
         )
         if isinstance(answer, Lease):
             return answer
-        _log.info("claim_declined", job_id=job_id, answer=answer)
+        _log.debug("claim_declined", job_id=job_id, answer=answer)
         return None
 
     def run(self, lease: Lease, *, keep_message: Callable[[], None]) -> None:
