@@ -135,6 +135,7 @@ class OCREngine:
                 self._runtime(Module.TEXTLINE_ORIENTATION),
                 name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
                 batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
+                first_decides=profile.first_line_decides,
             )
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
         reader = self._runtime(Module.TEXT_RECOGNITION)

@@ -44,8 +44,10 @@ _MOBILE = _Shape(width=192, height=48, padded=True, red_first=False, threshold=0
 class LineOrientationClassifier:
     """PP-LCNet_*_textline_ori or ch_ppocr_mobile_v2.0_cls. Holds no state per call; safe from several threads."""
 
-    def __init__(self, runtime: Runtime, *, name: str, batch_size: int) -> None:
+    def __init__(self, runtime: Runtime, *, name: str, batch_size: int, first_decides: bool = False) -> None:
+        """`first_decides`: every line gets the class of the first of its batch, as in PaddleX 3.7."""
         self._runtime = runtime
+        self._first_decides = first_decides
         self._shape = _MOBILE if name == MOBILE_V2 else _LCNET
         self._tables = self._shape.tables()
         self._batch_size = batch_size
@@ -56,7 +58,8 @@ class LineOrientationClassifier:
         for start in range(0, len(crops), self._batch_size):
             scores = self._runtime.run(self._prepare(crops[start : start + self._batch_size]))
             turned = (scores[:, 1] > scores[:, 0]) & (scores[:, 1] > self._shape.threshold)
-            classes += [int(one) for one in turned]
+            found = [int(one) for one in turned]
+            classes += found[:1] * len(found) if self._first_decides else found
         return classes
 
     def _prepare(self, crops: Sequence[Image]) -> Tensor:

@@ -11,6 +11,7 @@ from ocr_engine import InvalidRequest, ModelUnavailable, OCREngine, OCRResult
 from ocr_engine.geometry import rotate_quarter
 from ocr_engine.modules.line_orientation import MOBILE_V2, LineOrientationClassifier
 from ocr_engine.modules.words import words_of
+from ocr_engine.profiles import PROFILES
 from ocr_engine.runtimes.canned import CannedRuntime
 from ocr_engine.types import Image, Polygon, Reading, Tensor
 from tests.unit.engine.drawing import LINES, bgr, sheet
@@ -54,6 +55,17 @@ def test_lines_are_classified_in_batches_and_the_better_class_wins(name: str, sh
     crops = [np.full((48, 100, 3), level, dtype=np.uint8) for level in (255, 0, 255)]
     assert LineOrientationClassifier(runtime, name=name, batch_size=2).classify(crops) == [1, 0, 1]
     assert runtime.shapes == [(2, 3, *shape), (1, 3, *shape)]
+
+
+def test_in_the_profile_of_3_7_the_first_line_of_a_batch_decides_for_all() -> None:
+    runtime = CannedRuntime(lambda batch: np.array([[0, 1], [1, 0]], dtype=np.float32)[: len(batch)])
+    crops = [np.zeros((48, 100, 3), dtype=np.uint8)] * 2
+    found = [
+        LineOrientationClassifier(runtime, name="", batch_size=2, first_decides=quirk).classify(crops)
+        for quirk in (False, True)
+    ]
+    assert found == [[1, 0], [1, 1]]
+    assert (PROFILES["paddleocr-3.7"].first_line_decides, PROFILES["default"].first_line_decides) == (True, False)
 
 
 def quad(width: int, height: int) -> Polygon:
