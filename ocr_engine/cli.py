@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ocr_engine.errors import EngineError, InvalidRequest
-from ocr_engine.options import PARAMETERS, OptionValue, Parameter
+from ocr_engine.options import DEPRECATED, PARAMETERS, SPELLINGS, OptionValue, Parameter
 
 if TYPE_CHECKING:
     from ocr_engine.engine import OCREngine
@@ -94,6 +95,9 @@ def _signature() -> inspect.Signature:
         ),
     ]
     flags += [_option_flag(parameter) for parameter in PARAMETERS]
+    by_name = {parameter.name: parameter for parameter in PARAMETERS}
+    for spelling, name in (SPELLINGS | DEPRECATED).items():
+        flags.append(_option_flag(replace(by_name[name], name=spelling, help=f"The same as --{name}.")))
     return inspect.Signature(flags)
 
 

@@ -12,11 +12,13 @@ from typing import Self
 import cv2
 
 from ocr_engine.document import Document, open_document
-from ocr_engine.errors import InvalidRequest
+from ocr_engine.errors import InvalidRequest, ModelUnavailable
 from ocr_engine.modules.ctc import Alphabet
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
+from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
 from ocr_engine.pipeline import Pipeline
 from ocr_engine.profiles import profile_of, settings_for
@@ -120,18 +122,35 @@ class OCREngine:
 
     def _load(self) -> Pipeline:
         profile = profile_of(self._options)
-        orientation = None
-        if settings_for(self._options, PredictOptions()).use_doc_orientation:
+        for module in Module:
+            find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
+        settings = settings_for(self._options, PredictOptions())
+        orientation = unwarper = lines = None
+        if settings.use_doc_orientation:
             orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
+        if settings.use_doc_unwarping:
+            unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
+        if settings.use_textline_orientation:
+            lines = LineOrientationClassifier(
+                self._runtime(Module.TEXTLINE_ORIENTATION),
+                name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
+                batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
+                first_decides=profile.first_line_decides,
+            )
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
         reader = self._runtime(Module.TEXT_RECOGNITION)
         batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
         recognizer = TextRecognizer(reader, Alphabet.of(reader.metadata), batch_size=batch_size)
-        return Pipeline(orientation=orientation, detector=detector, recognizer=recognizer)
+        return Pipeline(
+            orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
+        )
 
     def _runtime(self, module: Module) -> onnx.OnnxRuntime:
         name, directory = self._options.model_of(module)
-        weights = load_weights(find(module, name), directory)
+        model = find(module, name)
+        if not model.package and directory is None:
+            raise ModelUnavailable(f"the weights of {model.name} are in no package; give {module}_model_dir")
+        weights = load_weights(model, directory)
         self.models[module.value] = weights.label
         return onnx.OnnxRuntime(weights.content, threads=self._threads)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ocr_engine.types import Angle, Corners, Image, Polygon
+from ocr_engine.types import Angle, Corners, Grid, Image, Polygon
 
 # Two boxes whose tops differ by less are one row for the reading order.
 _ROW_HEIGHT_PX = 10
@@ -75,6 +75,47 @@ def rotate_quarter(image: Image, angle: Angle) -> Image:
     shifted = np.zeros(turned.shape, dtype=np.uint8)
     shifted[down:, right:] = turned[: turned.shape[0] - down, : turned.shape[1] - right]
     return shifted
+
+
+def flatten(page: Image, grid: Grid) -> Image:
+    """The page resampled through the grid, same size, bilinear; what lies outside the page is black."""
+    x, y = _spread(grid, page.shape[1], page.shape[0])
+    return np.asarray(cv2.remap(page, x, y, cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def to_curved(polygon: Polygon, grid: Grid, width: int, height: int) -> Polygon:
+    """The polygon on the page before `flatten`, clipped to it; the error is that of rounding, under a pixel an axis.
+
+    `width`, `height`: of that page. Straight sides become curves there; the corners are exact.
+    """
+    points = []
+    for x, y in polygon:
+        column = min(max(float(x) / max(width - 1, 1), 0.0), 1.0) * (grid.shape[2] - 1)
+        row = min(max(float(y) / max(height - 1, 1), 0.0), 1.0) * (grid.shape[1] - 1)
+        left, top = min(int(column), grid.shape[2] - 2), min(int(row), grid.shape[1] - 2)
+        across, down = column - left, row - top
+        cell = grid[:, top : top + 2, left : left + 2].astype(np.float64)
+        place = (np.array([1 - down, down]) @ cell) @ np.array([1 - across, across])
+        pixel = np.rint((place + 1) / 2 * np.array([width - 1, height - 1]))
+        points.append(np.clip(pixel, 0, [width, height]))
+    return np.array(points, dtype=np.int16)
+
+
+def _spread(grid: Grid, width: int, height: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The grid for every pixel of a flat page of this size: x and y on the curved page, in pixels."""
+    columns = np.linspace(0, grid.shape[2] - 1, width, dtype=np.float32)
+    rows = np.linspace(0, grid.shape[1] - 1, height, dtype=np.float32)
+    knots_x, knots_y = np.meshgrid(columns, rows)
+    # Exact bilinear weights: OpenCV's own table of 1/32 pixel would move the page by up to a pixel.
+    across, down = knots_x - np.floor(knots_x), knots_y - np.floor(knots_y)
+    left, top = knots_x.astype(np.intp), knots_y.astype(np.intp)
+    right, bottom = np.minimum(left + 1, grid.shape[2] - 1), np.minimum(top + 1, grid.shape[1] - 1)
+    maps = []
+    for plane, side in zip(grid, (width, height), strict=True):
+        upper = plane[top, left] * (1 - across) + plane[top, right] * across
+        lower = plane[bottom, left] * (1 - across) + plane[bottom, right] * across
+        maps.append(((upper * (1 - down) + lower * down + 1) / 2 * (side - 1)).astype(np.float32))
+    return maps[0], maps[1]
 
 
 def to_original(polygon: Polygon, angle: Angle, width: int, height: int) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,30 @@ from ocr_engine.errors import DeviceUnavailable, InvalidRequest
 
 OptionValue: TypeAlias = bool | int | float | str | Path | None
 
-DEFAULT_PROFILE = "paddleocr-3.7"
+DEFAULT_PROFILE = "default"
+PROFILE_NAMES = (DEFAULT_PROFILE, "paddleocr-3.7", "paddleocr-3.0")
+
+# Other spellings that mean the same: those of the 3.0 documents ...
+SPELLINGS = {
+    "text_line_orientation_model_name": "textline_orientation_model_name",
+    "text_line_orientation_model_dir": "textline_orientation_model_dir",
+    "text_line_orientation_batch_size": "textline_orientation_batch_size",
+    "use_text_line_orientation": "use_textline_orientation",
+}
+# ... and those of 2.x, which warn.
+DEPRECATED = {
+    "det_model_dir": "text_detection_model_dir",
+    "det_limit_side_len": "text_det_limit_side_len",
+    "det_limit_type": "text_det_limit_type",
+    "det_db_thresh": "text_det_thresh",
+    "det_db_box_thresh": "text_det_box_thresh",
+    "det_db_unclip_ratio": "text_det_unclip_ratio",
+    "rec_model_dir": "text_recognition_model_dir",
+    "rec_batch_num": "text_recognition_batch_size",
+    "use_angle_cls": "use_textline_orientation",
+    "cls_model_dir": "textline_orientation_model_dir",
+    "cls_batch_num": "textline_orientation_batch_size",
+}
 
 # Languages whose models are the PP-OCRv6 pair in the reference's own table.
 _LATIN = (
@@ -27,7 +51,6 @@ class Parameter:
     """One option: what it takes and what it means. None is always accepted and means the default.
 
     `low`, `high`: inclusive range. `choices`: the only texts accepted. `per_call`: `predict` takes it too.
-    `absent_module`: the option only makes sense with a module that is not in this build, so only False is accepted.
     """
 
     name: str
@@ -37,7 +60,6 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     per_call: bool = False
-    absent_module: str | None = None
 
     def check(self, value: object) -> None:
         """Raises: InvalidRequest naming the option, what it was, and what it may be."""
@@ -45,10 +67,6 @@ class Parameter:
             return
         if not _is_of(value, self.kind):
             raise InvalidRequest(f"{self.name}={value!r} must be {_KIND_NAMES[self.kind]}")
-        if self.absent_module and value is not False:
-            raise InvalidRequest(
-                f"{self.name}={value!r} needs the {self.absent_module} module, which this build does not have"
-            )
         if self.choices and value not in self.choices:
             raise InvalidRequest(f"{self.name}={value!r} is not served by this build; use {', '.join(self.choices)}")
         if isinstance(value, int | float) and not _within(value, self.low, self.high):
@@ -58,11 +76,16 @@ class Parameter:
 PARAMETERS = (
     Parameter(name="device", kind=str, help="Where the networks run. This build: cpu."),
     Parameter(name="cpu_threads", kind=int, low=1, high=1024, help="Threads of one engine. Default: the CPUs allowed."),
-    Parameter(name="profile", kind=str, choices=(DEFAULT_PROFILE,), help="The contract whose defaults apply."),
+    Parameter(name="profile", kind=str, choices=PROFILE_NAMES, help="The contract whose defaults apply."),
     Parameter(name="lang", kind=str, choices=LANGUAGES, help="Language of the documents."),
     Parameter(name="ocr_version", kind=str, choices=("PP-OCRv6",), help="Generation of the models."),
     Parameter(name="doc_orientation_classify_model_name", kind=str, help="Model of the page orientation."),
     Parameter(name="doc_orientation_classify_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(name="doc_unwarping_model_name", kind=str, help="Model of the unwarping."),
+    Parameter(name="doc_unwarping_model_dir", kind=Path, help="Folder with its inference.onnx, a grid network."),
+    Parameter(name="textline_orientation_model_name", kind=str, help="Model of the line orientation."),
+    Parameter(name="textline_orientation_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(name="textline_orientation_batch_size", kind=int, low=1, high=64, help="Lines turned together: 6."),
     Parameter(name="text_detection_model_name", kind=str, help="Model of the text detection."),
     Parameter(name="text_detection_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="text_recognition_model_name", kind=str, help="Model of the text recognition."),
@@ -78,22 +101,19 @@ PARAMETERS = (
         name="use_doc_unwarping",
         kind=bool,
         per_call=True,
-        absent_module="document unwarping",
-        help="Flatten curved pages. Not in this build.",
+        help="Flatten curved pages before reading them. Default: by profile.",
     ),
     Parameter(
         name="use_textline_orientation",
         kind=bool,
         per_call=True,
-        absent_module="text line orientation",
-        help="Turn upside-down lines. Not in this build.",
+        help="Turn upside-down lines before reading them. Default: True.",
     ),
     Parameter(
         name="return_word_box",
         kind=bool,
         per_call=True,
-        absent_module="word box",
-        help="Report the boxes of words. Not in this build.",
+        help="Report words and their boxes too. Default: False.",
     ),
     Parameter(
         name="text_det_limit_side_len",
@@ -189,6 +209,11 @@ class EngineOptions(PredictOptions):
     ocr_version: str | None = None
     doc_orientation_classify_model_name: str | None = None
     doc_orientation_classify_model_dir: str | Path | None = None
+    doc_unwarping_model_name: str | None = None
+    doc_unwarping_model_dir: str | Path | None = None
+    textline_orientation_model_name: str | None = None
+    textline_orientation_model_dir: str | Path | None = None
+    textline_orientation_batch_size: int | None = None
     text_detection_model_name: str | None = None
     text_detection_model_dir: str | Path | None = None
     text_recognition_model_name: str | None = None
@@ -204,6 +229,8 @@ class EngineOptions(PredictOptions):
         """The model name and folder chosen for a module, by its name in the zoo; None: not chosen."""
         name, directory = {
             "doc_orientation": (self.doc_orientation_classify_model_name, self.doc_orientation_classify_model_dir),
+            "doc_unwarping": (self.doc_unwarping_model_name, self.doc_unwarping_model_dir),
+            "textline_orientation": (self.textline_orientation_model_name, self.textline_orientation_model_dir),
             "text_detection": (self.text_detection_model_name, self.text_detection_model_dir),
             "text_recognition": (self.text_recognition_model_name, self.text_recognition_model_dir),
         }[module]
@@ -223,10 +250,17 @@ _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 # Any: the values go to typed fields, each checked by the table when the dataclass is built.
 def _known(cls: type[PredictOptions], values: Mapping[str, object]) -> dict[str, Any]:
     known = [field.name for field in dataclasses.fields(cls)]
-    for name in values:
+    found: dict[str, Any] = {}
+    for given, value in values.items():
+        name = SPELLINGS.get(given) or DEPRECATED.get(given) or given
         if name not in known:
-            raise InvalidRequest(f"unknown option {name!r}; known are {', '.join(known)}")
-    return dict(values)
+            raise InvalidRequest(f"unknown option {given!r}; known are {', '.join(known)}")
+        if name in found:
+            raise InvalidRequest(f"{name} was given under two names, one of them {given!r}; give it once")
+        found[name] = value
+    for given in DEPRECATED.keys() & values.keys():
+        warnings.warn(f"{given} is the 2.x name of {DEPRECATED[given]}; use that", DeprecationWarning, stacklevel=4)
+    return found
 
 
 def _check_fields(options: PredictOptions) -> None:

@@ -9,43 +9,74 @@ from contextlib import contextmanager
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
-from ocr_engine.geometry import crop_quad, rotate_quarter, sort_boxes
+from ocr_engine.geometry import crop_quad, flatten, rotate_quarter, sort_boxes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
+from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
-from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
+from ocr_engine.types import Angle, Grid, Image, Line, PageReading, Polygon
 
 
 class Pipeline:
     """The loaded modules in order. Runs in the caller's thread; holds no state per page."""
 
     def __init__(
-        self, *, orientation: OrientationClassifier | None, detector: TextDetector, recognizer: TextRecognizer
+        self,
+        *,
+        detector: TextDetector,
+        recognizer: TextRecognizer,
+        orientation: OrientationClassifier | None = None,
+        unwarper: Unwarper | None = None,
+        lines: LineOrientationClassifier | None = None,
     ) -> None:
         self._orientation = orientation
+        self._unwarper = unwarper
+        self._lines = lines
         self._detector = detector
         self._recognizer = recognizer
 
     def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
         """Read one page (H, W, 3) BGR.
 
-        Raises: OutOfMemory (retryable), InternalError; InvalidRequest: orientation was asked for but not loaded.
+        Raises: OutOfMemory (retryable), InternalError; InvalidRequest: a module was asked for but not loaded.
         """
         timings_ms = dict(origin.timings_ms)
+        grid: Grid | None = None
+        classes: tuple[int, ...] | None = None
+        # Before any work: a module that is missing is missing on every page.
+        _require(self._orientation, settings.use_doc_orientation, "use_doc_orientation_classify")
+        _require(self._unwarper, settings.use_doc_unwarping, "use_doc_unwarping")
+        _require(self._lines, settings.use_textline_orientation, "use_textline_orientation")
         try:
             with _timed(timings_ms, "orientation"):
                 angle, upright = self._turn_upright(page, settings)
+            if self._unwarper is not None and settings.use_doc_unwarping:
+                with _timed(timings_ms, "unwarping"):
+                    grid = self._unwarper.grid_of(upright)
+                    upright = flatten(upright, grid)
             with _timed(timings_ms, "detection"):
                 polygons, crops = self._find_lines(upright, settings)
+            if self._lines is not None and settings.use_textline_orientation:
+                with _timed(timings_ms, "textline_orientation"):
+                    classes = tuple(self._lines.classify(crops))
+                    crops = [rotate_quarter(c, 180) if k else c for c, k in zip(crops, classes, strict=True)]
             with _timed(timings_ms, "recognition"):
                 readings = self._recognizer.recognize(crops)
         except MemoryError as error:
             raise OutOfMemory from error
         lines = (Line(polygon=p, reading=r) for p, r in zip(polygons, readings, strict=True))
         kept = tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh)
-        reading = PageReading(angle=angle, polygons=tuple(polygons), lines=kept, timings_ms=timings_ms)
+        reading = PageReading(
+            angle=angle,
+            grid=grid,
+            polygons=tuple(polygons),
+            line_classes=classes,
+            lines=kept,
+            timings_ms=timings_ms,
+        )
         return build_result(page, reading, settings, origin)
 
     def warm_up(self, settings: PageSettings) -> None:
@@ -53,18 +84,17 @@ class Pipeline:
         blank = np.full((640, 480, 3), 255, dtype=np.uint8)
         if self._orientation is not None:
             self._orientation.classify(blank)
+        if self._unwarper is not None:
+            self._unwarper.grid_of(blank)
+        if self._lines is not None:
+            self._lines.classify([blank[:48, :320]])
         self._detector.detect(blank, settings.detection)
         self._recognizer.recognize([blank[:48, :320]])
 
     def _turn_upright(self, page: Image, settings: PageSettings) -> tuple[Angle | None, Image]:
         """The angle found, None when orientation is off, and the page turned by it."""
-        if not settings.use_doc_orientation:
+        if self._orientation is None or not settings.use_doc_orientation:
             return None, page
-        if self._orientation is None:
-            raise InvalidRequest(
-                "use_doc_orientation_classify=True was asked for, but the engine was built without it; "
-                "build it with use_doc_orientation_classify=True"
-            )
         angle = self._orientation.classify(page)
         return angle, rotate_quarter(page, angle)
 
@@ -77,6 +107,13 @@ class Pipeline:
                 polygons.append(polygon)
                 crops.append(crop)
         return polygons, crops
+
+
+def _require(module: object, asked: bool, option: str) -> None:
+    if asked and module is None:
+        raise InvalidRequest(
+            f"{option}=True was asked for, but the engine was built without it; build it with {option}=True"
+        )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from ocr_engine.modules.detection import DetectionSettings
@@ -13,37 +13,56 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageSettings:
-    """Everything the pipeline must know to read one page. `rec_score_thresh` is 0..1."""
+    """Everything the pipeline must know to read one page. `rec_score_thresh` is 0..1.
 
+    `use_doc_preprocessor`: the result speaks of orientation and unwarping, even when it did neither.
+    """
+
+    use_doc_preprocessor: bool
     use_doc_orientation: bool
+    use_doc_unwarping: bool
+    use_textline_orientation: bool
+    return_word_box: bool
     detection: DetectionSettings
     rec_score_thresh: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Profile:
-    """The defaults of one contract."""
+    """The defaults of one contract.
+
+    `preprocessor`: what one switch of orientation and unwarping does to the other. "separate": nothing. "joined", 3.7:
+    Python's `or` joins them, so unwarping=False alone turns orientation off too, while orientation=False alone leaves
+    unwarping on. "always", 3.0: joined in a call only; an engine always reports its preprocessor.
+    """
 
     page: PageSettings
-    recognition_batch_size: int
+    preprocessor: Literal["separate", "joined", "always"]
+    recognition_batch_size: int = 6
+    orientation_batch_size: int = 6
+    # A fault of PaddleX 3.7.2, measured: a whole batch of lines takes the class of its first.
+    first_line_decides: bool = False
 
+
+_DETECTION_37 = DetectionSettings(
+    limit_side_len=64, limit_type="min", thresh=0.3, max_side_limit=4000, box_thresh=0.6, unclip_ratio=1.5
+)
+_PAGE_37 = PageSettings(
+    use_doc_preprocessor=True,
+    use_doc_orientation=True,
+    use_doc_unwarping=True,
+    use_textline_orientation=True,
+    return_word_box=False,
+    detection=_DETECTION_37,
+    rec_score_thresh=0.0,
+)
+_PAGE_30 = replace(_PAGE_37, detection=replace(_DETECTION_37, limit_side_len=736))
 
 PROFILES = {
-    DEFAULT_PROFILE: Profile(
-        page=PageSettings(
-            use_doc_orientation=True,
-            detection=DetectionSettings(
-                limit_side_len=64,
-                limit_type="min",
-                thresh=0.3,
-                max_side_limit=4000,
-                box_thresh=0.6,
-                unclip_ratio=1.5,
-            ),
-            rec_score_thresh=0.0,
-        ),
-        recognition_batch_size=6,
-    ),
+    # Ours: flat pages stay as they are, because unwarping bends them.
+    DEFAULT_PROFILE: Profile(page=replace(_PAGE_37, use_doc_unwarping=False), preprocessor="separate"),
+    "paddleocr-3.7": Profile(page=_PAGE_37, preprocessor="joined", first_line_decides=True),
+    "paddleocr-3.0": Profile(page=_PAGE_30, preprocessor="always"),
 }
 
 
@@ -59,10 +78,15 @@ def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:
     limit_type: Literal["min", "max"] = (
         "max" if _first(call.text_det_limit_type, engine.text_det_limit_type, detection.limit_type) == "max" else "min"
     )
+    preprocessor, orientation, unwarping = _preprocessing(engine, call)
     return PageSettings(
-        use_doc_orientation=_first(
-            call.use_doc_orientation_classify, engine.use_doc_orientation_classify, page.use_doc_orientation
+        use_doc_preprocessor=preprocessor,
+        use_doc_orientation=orientation,
+        use_doc_unwarping=unwarping,
+        use_textline_orientation=_first(
+            call.use_textline_orientation, engine.use_textline_orientation, page.use_textline_orientation
         ),
+        return_word_box=_first(call.return_word_box, engine.return_word_box, page.return_word_box),
         detection=DetectionSettings(
             limit_side_len=_first(
                 call.text_det_limit_side_len, engine.text_det_limit_side_len, detection.limit_side_len
@@ -77,6 +101,25 @@ def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:
         ),
         rec_score_thresh=_first(call.text_rec_score_thresh, engine.text_rec_score_thresh, page.rec_score_thresh),
     )
+
+
+def _preprocessing(engine: EngineOptions, call: PredictOptions) -> tuple[bool, bool, bool]:
+    """Whether the page is preprocessed at all, turned, and flattened."""
+    profile = profile_of(engine)
+    asked = (call.use_doc_orientation_classify, call.use_doc_unwarping)
+    built = (engine.use_doc_orientation_classify, engine.use_doc_unwarping)
+    orientation = _first(asked[0], built[0], profile.page.use_doc_orientation)
+    unwarping = _first(asked[1], built[1], profile.page.use_doc_unwarping)
+    if profile.preprocessor == "separate":
+        used = orientation or unwarping
+    elif asked != (None, None):
+        used = True in asked
+    elif profile.preprocessor == "always":
+        used = True
+    else:
+        either = built[0] or built[1]
+        used = True if either is None else either
+    return used, used and orientation, used and unwarping
 
 
 def _first(call: _T | None, engine: _T | None, default: _T) -> _T:

@@ -34,12 +34,14 @@ def draw_lines(page: Image, polygons: Sequence[Polygon], texts: Sequence[str]) -
     return PIL.Image.fromarray(np.hstack([left, sheet]).astype(np.uint8))
 
 
-def draw_preprocessing(page: Image, upright: Image, angle: Angle) -> PIL.Image.Image:
-    """Side by side with captions: the page, the page turned, and the page unwarped (in this build: as turned)."""
+def draw_preprocessing(
+    page: Image, turned: Image, flat: Image, *, angle: Angle | None, unwarped: bool
+) -> PIL.Image.Image:
+    """Side by side with captions: the page, the page turned, and the page unwarped. `angle` None: not asked."""
     panels = (
         (page, "Original Image"),
-        (upright, f"Rotated Image (True, {angle})"),
-        (upright, "Unwarping Image (False)"),
+        (turned, f"Rotated Image ({angle is not None}, {-1 if angle is None else angle})"),
+        (flat, f"Unwarping Image ({unwarped})"),
     )
     height = max(panel.shape[0] for panel, _ in panels)
     canvas = PIL.Image.new("RGB", (sum(panel.shape[1] for panel, _ in panels), height + _CAPTION_PX), _WHITE)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ocr_engine.geometry import bounds, rotate_quarter, to_original
+from ocr_engine.geometry import bounds, flatten, rotate_quarter, to_curved, to_original
+from ocr_engine.modules.words import words_of
 from ocr_engine.profiles import PageSettings
-from ocr_engine.types import Angle, Image, PageReading
+from ocr_engine.types import Angle, Grid, Image, PageReading, Polygon, WordQuad
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -40,11 +42,14 @@ class PageOrigin:
 class OCRResult(dict[str, Any]):
     """One page, as a dict with exactly the reference's `res` fields in its order.
 
-    Polygons in the dict are pixels of the page after it was turned upright. Beside the dict, never serialised:
+    Polygons in the dict are pixels of the page after it was turned and flattened. Beside the dict, never serialised:
 
     width, height: of the page as it was read, pixels, before it was turned.
-    original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists.
-    timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, detection, recognition.
+    original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists; exact after turning, within a pixel an
+        axis after unwarping.
+    text_word_region: the quadrilateral of every word of every line, when word boxes were asked for.
+    timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, unwarping, detection,
+        textline_orientation, recognition; those that ran.
     """
 
     def __init__(
@@ -52,14 +57,17 @@ class OCRResult(dict[str, Any]):
         fields: Mapping[str, object],
         *,
         page: Image,
-        original_polys: list[list[list[int]]],
-        timings_ms: Mapping[str, float],
+        reading: PageReading,
+        text_word_region: Sequence[Sequence[WordQuad]] = (),
     ) -> None:
         super().__init__(fields)
         self._page = page
         self.height, self.width = page.shape[:2]
-        self.original_polys = original_polys
-        self.timings_ms = dict(timings_ms)
+        self._angle: Angle | None = reading.angle
+        self._grid: Grid | None = reading.grid
+        self.original_polys = [self._original(line.polygon) for line in reading.lines]
+        self.text_word_region = [list(words) for words in text_word_region]
+        self.timings_ms = dict(reading.timings_ms)
 
     @property
     def json(self) -> dict[str, dict[str, Any]]:
@@ -69,17 +77,39 @@ class OCRResult(dict[str, Any]):
     @property
     def img(self) -> dict[str, PIL.Image.Image]:
         """The drawings by name: ocr_res_img, and preprocessed_img when the page was preprocessed."""
-        from ocr_engine.render import draw_lines, draw_preprocessing
+        from ocr_engine.render import draw_preprocessing
 
-        images = {"ocr_res_img": draw_lines(self.upright, self["rec_polys"], self["rec_texts"])}
-        if self._angle is not None:
-            images["preprocessed_img"] = draw_preprocessing(self._page, self.upright, self._angle)
+        images = {"ocr_res_img": self.draw_lines()}
+        if self["model_settings"]["use_doc_preprocessor"]:
+            images["preprocessed_img"] = draw_preprocessing(
+                self._page, self._turned, self.upright, angle=self._angle, unwarped=self._grid is not None
+            )
         return images
+
+    def draw_lines(self) -> PIL.Image.Image:
+        """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
+        from ocr_engine.render import draw_lines
+
+        if not self["return_word_box"]:
+            return draw_lines(self.upright, self["rec_polys"], self["rec_texts"])
+        quads = [np.array(quad, dtype=np.int16) for line in self.text_word_region for quad in line]
+        return draw_lines(self.upright, quads, [word for line in self["text_word"] for word in line])
 
     @property
     def upright(self) -> Image:
-        """The page that `rec_polys` refers to: (H, W, 3) BGR, turned upright."""
+        """The page that `rec_polys` refers to: (H, W, 3) BGR, turned and flattened. Made anew at each use."""
+        return self._turned if self._grid is None else flatten(self._turned, self._grid)
+
+    @property
+    def _turned(self) -> Image:
         return rotate_quarter(self._page, self._angle or 0)
+
+    def _original(self, polygon: Polygon) -> list[list[int]]:
+        if self._grid is not None:
+            across = self._angle in (90, 270)
+            width, height = (self.height, self.width) if across else (self.width, self.height)
+            polygon = to_curved(polygon, self._grid, width, height)
+        return to_original(polygon, self._angle or 0, self.width, self.height)
 
     # The signature is the reference's; the seed document spells the first parameter format_json.
     def print(
@@ -123,12 +153,6 @@ class OCRResult(dict[str, Any]):
         """JSON and drawings into a folder."""
         return [self.save_to_json(save_path), *self.save_to_img(save_path)]
 
-    @property
-    def _angle(self) -> Angle | None:
-        preprocessing = self.get("doc_preprocessor_res")
-        angle: Angle | None = preprocessing["angle"] if preprocessing else None
-        return angle
-
     @cached_property
     def _stem(self) -> str:
         """The name that all files of this result share."""
@@ -150,12 +174,12 @@ def build_result(page: Image, reading: PageReading, settings: PageSettings, orig
         "input_path": origin.input_path,
         "page_index": origin.page_index,
         "model_settings": {
-            "use_doc_preprocessor": reading.angle is not None,
-            "use_textline_orientation": False,
+            "use_doc_preprocessor": settings.use_doc_preprocessor,
+            "use_textline_orientation": settings.use_textline_orientation,
         },
     }
-    if reading.angle is not None:
-        fields["doc_preprocessor_res"] = _preprocessing(reading.angle)
+    if settings.use_doc_preprocessor:
+        fields["doc_preprocessor_res"] = _preprocessing(reading.angle, settings)
     fields |= {
         "dt_polys": list(reading.polygons),
         "text_det_params": _detection_params(settings),
@@ -163,18 +187,27 @@ def build_result(page: Image, reading: PageReading, settings: PageSettings, orig
     }
     if reading.polygons:
         # -1 each: line orientation is off. With no line the reference leaves the key out.
-        fields["textline_orientation_angles"] = [-1] * len(reading.polygons)
+        fields["textline_orientation_angles"] = list(reading.line_classes or [-1] * len(reading.polygons))
     fields |= _lines(reading, settings)
-    height, width = page.shape[:2]
-    originals = [to_original(line.polygon, reading.angle or 0, width, height) for line in reading.lines]
-    return OCRResult(fields, page=page, original_polys=originals, timings_ms=reading.timings_ms)
+    if not settings.return_word_box:
+        return OCRResult(fields, page=page, reading=reading)
+    words = [words_of(line.reading, line.polygon) for line in reading.lines]
+    fields["text_word_boxes"] = [_word_boxes(quads) for _, quads in words]
+    fields["text_word"] = [list(texts) for texts, _ in words]
+    return OCRResult(fields, page=page, reading=reading, text_word_region=[quads for _, quads in words])
+
+
+def _word_boxes(quads: Sequence[WordQuad]) -> npt.NDArray[np.int64]:
+    """[x_min, y_min, x_max, y_max] each; an empty array for a line without words."""
+    corners = np.array(quads, dtype=np.int64).reshape(-1, 4, 2)
+    return np.hstack([corners.min(axis=1), corners.max(axis=1)]) if quads else np.array([], dtype=np.int64)
 
 
 def _lines(reading: PageReading, settings: PageSettings) -> dict[str, object]:
     boxes = [bounds(line.polygon) for line in reading.lines]
     return {
         "text_rec_score_thresh": settings.rec_score_thresh,
-        "return_word_box": False,
+        "return_word_box": settings.return_word_box,
         "rec_texts": [line.reading.text for line in reading.lines],
         "rec_scores": [line.reading.score for line in reading.lines],
         "rec_polys": [line.polygon for line in reading.lines],
@@ -182,12 +215,15 @@ def _lines(reading: PageReading, settings: PageSettings) -> dict[str, object]:
     }
 
 
-def _preprocessing(angle: Angle) -> dict[str, object]:
+def _preprocessing(angle: Angle | None, settings: PageSettings) -> dict[str, object]:
     return {
         "input_path": None,
         "page_index": None,
-        "model_settings": {"use_doc_orientation_classify": True, "use_doc_unwarping": False},
-        "angle": angle,
+        "model_settings": {
+            "use_doc_orientation_classify": settings.use_doc_orientation,
+            "use_doc_unwarping": settings.use_doc_unwarping,
+        },
+        "angle": -1 if angle is None else angle,
     }
 
 

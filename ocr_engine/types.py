@@ -16,16 +16,26 @@ Tensor: TypeAlias = npt.NDArray[np.float32]
 Corners: TypeAlias = npt.NDArray[np.float32]
 #: (4, 2) int16, the same order; a corner may lie on the far edge: 0 <= x <= W, 0 <= y <= H.
 Polygon: TypeAlias = npt.NDArray[np.int16]
+#: (2, rows, columns) float32: x and y on the curved page, -1..1 between the middles of its edge pixels, for knots that
+#: are evenly spread over the flat page from edge to edge.
+Grid: TypeAlias = npt.NDArray[np.float32]
+#: Four (x, y) in whole pixels, clockwise from the word's top-left corner; downwards first in a vertical line.
+WordQuad: TypeAlias = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 #: Clockwise turn, in degrees, that the page as stored had been given; undone by turning it back.
 Angle: TypeAlias = Literal[0, 90, 180, 270]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """One recognised crop. `score` is 0..1, the mean over the characters kept; 0 when the text is empty."""
+    """One recognised crop. `score` is 0..1, the mean over the characters kept; 0 when the text is empty.
+
+    `columns`: the recogniser's step at which each character was read; `steps`: how many steps the line itself took.
+    """
 
     text: str
     score: float
+    columns: tuple[int, ...] = ()
+    steps: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,10 +51,13 @@ class PageReading:
     """What the pipeline found on one page, before it becomes a result.
 
     `polygons` are all detected lines that could be cropped, in reading order; `lines` those whose score passes.
-    Both are in pixels of the page after it was turned upright. `angle` is None when orientation was off.
+    Both are in pixels of the page after it was turned and flattened. `angle` and `grid` are None when that was off.
+    `line_classes`: 1 for a line that was upside down, 0 for one that was not; None when not asked.
     """
 
     angle: Angle | None
+    grid: Grid | None = None
+    line_classes: tuple[int, ...] | None = None
     polygons: tuple[Polygon, ...]
     lines: tuple[Line, ...]
     timings_ms: dict[str, float]

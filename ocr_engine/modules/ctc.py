@@ -32,8 +32,10 @@ class Alphabet:
         return cls(characters=("", *text.removesuffix("\n").split("\n"), " "))
 
 
-def decode(steps: Tensor, alphabet: Alphabet) -> Reading:
+def decode(steps: Tensor, alphabet: Alphabet, *, share: float = 1.0) -> Reading:
     """Read one line from its probabilities (steps, classes): best class a step, repeats merged, blanks dropped.
+
+    `share`: 0..1, how much of the batch's width this line takes.
 
     Raises: ModelUnavailable: the dictionary does not belong to these weights.
     """
@@ -46,5 +48,12 @@ def decode(steps: Tensor, alphabet: Alphabet) -> Reading:
     kept[1:] &= best[1:] != best[:-1]
     if not kept.any():
         return Reading(text="", score=0.0)
-    text = "".join(alphabet.characters[i] for i in best[kept])
-    return Reading(text=text, score=float(np.mean(steps[kept, best[kept]])))
+    places = np.flatnonzero(kept)
+    letters = [alphabet.characters[best[place]] for place in places]
+    return Reading(
+        text="".join(letters),
+        score=float(np.mean(steps[kept, best[kept]])),
+        # A dictionary entry may be more than one code point.
+        columns=tuple(int(place) for place, entry in zip(places, letters, strict=True) for _ in entry),
+        steps=len(steps) * share,
+    )

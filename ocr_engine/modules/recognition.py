@@ -34,13 +34,15 @@ class TextRecognizer:
         Crops are read narrowest first, `batch_size` at a time, each batch padded to its widest: a score depends
         slightly on its batch, so the grouping is part of the arithmetic. Raises: OutOfMemory, InternalError.
         """
-        narrowest_first = sorted(range(len(crops)), key=lambda i: crops[i].shape[1] / crops[i].shape[0])
+        ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
+        narrowest_first = sorted(range(len(crops)), key=lambda i: ratios[i])
         readings: dict[int, Reading] = {}
         for start in range(0, len(crops), self._batch_size):
             chosen = narrowest_first[start : start + self._batch_size]
             probabilities = self._runtime.run(self._prepare([crops[i] for i in chosen]))
+            widest = max(_MIN_WIDTH_PX / _HEIGHT_PX, *(ratios[i] for i in chosen))
             for i, steps in zip(chosen, probabilities, strict=True):
-                readings[i] = decode(steps, self._alphabet)
+                readings[i] = decode(steps, self._alphabet, share=ratios[i] / widest)
         return [readings[i] for i in range(len(crops))]
 
     def _prepare(self, crops: Sequence[Image]) -> Tensor:

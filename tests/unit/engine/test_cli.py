@@ -66,7 +66,7 @@ def test_in_a_folder_the_others_are_still_read(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "flags",
-    [["--use_doc_unwarping", "True"], ["--text_det_thresh", "7"], ["--no_such"], ["--use_doc_unwarping", "perhaps"]],
+    [["--device", "cpu:0"], ["--text_det_thresh", "7"], ["--no_such"], ["--use_doc_unwarping", "perhaps"]],
 )
 def test_a_wrong_flag_is_a_usage_error(page: Path, flags: list[str]) -> None:
     assert runner.invoke(app, ["-i", str(page), *flags]).exit_code == 2

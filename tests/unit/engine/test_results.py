@@ -49,8 +49,8 @@ def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> 
         "model_settings": {"use_doc_orientation_classify": True, "use_doc_unwarping": False},
         "angle": 0,
     }
-    assert result["model_settings"] == {"use_doc_preprocessor": True, "use_textline_orientation": False}
-    assert result["textline_orientation_angles"] == [-1] * 6
+    assert result["model_settings"] == {"use_doc_preprocessor": True, "use_textline_orientation": True}
+    assert result["textline_orientation_angles"] == [0] * 6
     assert (result["text_type"], result["return_word_box"]) == ("general", False)
 
 
