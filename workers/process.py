@@ -228,5 +228,5 @@ class DocumentProcessor:
 
 def _jpeg(found: OCRResult) -> bytes:
     buffer = io.BytesIO()
-    found.img["ocr_res_img"].save(buffer, format="JPEG", quality=_JPEG_QUALITY)
+    found.draw_lines().save(buffer, format="JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()

