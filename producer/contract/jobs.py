@@ -60,12 +60,14 @@ class OcrOptions(Strict):
     """The predict parameters of the General OCR pipeline; None leaves the pipeline's default."""
 
     use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
+    use_textline_orientation: bool | None = Field(None, description="Turn upside-down lines before reading them")
     text_det_limit_side_len: int | None = Field(None, ge=32, le=16_000, description="Detector side limit, pixels")
     text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")
     text_det_thresh: float | None = Field(None, gt=0, lt=1, description="Pixel threshold of the detector")
     text_det_box_thresh: float | None = Field(None, gt=0, lt=1, description="Mean score a box needs")
     text_det_unclip_ratio: float | None = Field(None, gt=0, le=10, description="How far boxes are grown")
     text_rec_score_thresh: float | None = Field(None, ge=0, le=1, description="Lines below this score are dropped")
+    return_word_box: bool | None = Field(None, description="Also give every word and its box")
 
 
 class WebhookRequest(Strict):
