@@ -151,7 +151,8 @@ BAD_ENGINE_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
     ({"ocr_version": "PP-OCRv4"}, "ocr_version='PP-OCRv4'"),
     ({"profile": "paddleocr-9"}, "profile"),
     ({"cpu_threads": 0}, "cpu_threads"),
-    ({"text_detection_model_name": "PP-OCRv5_server_det"}, "it has PP-OCRv6_small_det"),
+    ({"text_detection_model_name": "PP-OCRv9_server_det"}, "it has PP-OCRv6_small_det"),
+    ({"model_source": "nowhere"}, "model_source"),
 ]
 
 
