@@ -11,7 +11,6 @@ from typing import Self
 
 import httpx
 
-_CHUNK_BYTES = 1 << 18
 _ATTEMPTS = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
@@ -96,7 +95,7 @@ class Fetcher:
             size = start
             with part.open("ab" if start else "wb") as file:
                 try:
-                    for chunk in response.iter_raw(_CHUNK_BYTES):
+                    for chunk in response.iter_raw():
                         size += len(chunk)
                         self._check_bounds(size)
                         file.write(chunk)
