@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +12,7 @@ from typing import Self
 import cv2
 
 from ocr_engine.document import Document, open_document
-from ocr_engine.errors import InvalidRequest, ModelUnavailable
+from ocr_engine.errors import InvalidRequest
 from ocr_engine.modules.ctc import Alphabet
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
@@ -26,8 +26,9 @@ from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes import onnx
 from ocr_engine.sources import Source, check_page, expand
 from ocr_engine.types import Image
+from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Module, find
-from ocr_engine.zoo.resolve import load_weights
+from ocr_engine.zoo.resolve import Zoo
 
 
 class OCREngine:
@@ -138,21 +139,33 @@ class OCREngine:
                 first_decides=profile.first_line_decides,
             )
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
-        reader = self._runtime(Module.TEXT_RECOGNITION)
+        files = self._find(Module.TEXT_RECOGNITION)
+        reader = self._open(files)
         batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
-        recognizer = TextRecognizer(reader, Alphabet.of(reader.metadata), batch_size=batch_size)
+        recognizer = TextRecognizer(reader, _alphabet(reader.metadata, files), batch_size=batch_size)
         return Pipeline(
             orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
         )
 
     def _runtime(self, module: Module) -> onnx.OnnxRuntime:
+        return self._open(self._find(module))
+
+    def _find(self, module: Module) -> ModelFiles:
         name, directory = self._options.model_of(module)
-        model = find(module, name)
-        if not model.package and directory is None:
-            raise ModelUnavailable(f"the weights of {model.name} are in no package; give {module}_model_dir")
-        weights = load_weights(model, directory)
-        self.models[module.value] = weights.label
-        return onnx.OnnxRuntime(weights.content, threads=self._threads)
+        zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
+        files = zoo.resolve(find(module, name), directory=directory)
+        self.models[module.value] = files.label
+        return files
+
+    def _open(self, files: ModelFiles) -> onnx.OnnxRuntime:
+        return onnx.OnnxRuntime(files.read().content, threads=self._threads)
+
+
+def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:
+    """The dictionary in the weights, else the one in the files beside them."""
+    if "character" not in metadata and files.config.characters is not None:
+        metadata = {"character": "\n".join(files.config.characters) + "\n"}
+    return Alphabet.of(metadata)
 
 
 def _allowed_cpus() -> int:

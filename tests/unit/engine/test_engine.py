@@ -161,7 +161,8 @@ BAD_ENGINE_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
     ({"textline_orientation_batch_size": 0}, "textline_orientation_batch_size"),
     ({"text_line_orientation_batch_size": 1, "textline_orientation_batch_size": 1}, "two names"),
     ({"doc_unwarping_model_name": "DocTr"}, "it has UVDoc"),
-    ({"text_detection_model_name": "PP-OCRv5_server_det"}, "it has PP-OCRv6_small_det"),
+    ({"text_detection_model_name": "PP-OCRv9_server_det"}, "it has PP-OCRv6_small_det"),
+    ({"model_source": "nowhere"}, "model_source"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,9 +41,12 @@ def test_an_engine_without_line_orientation_refuses_a_call_that_asks_for_it() ->
                 loaded.predict(upside_down(), **{option: True})
 
 
-def test_weights_that_no_package_has_need_a_folder() -> None:
-    with pytest.raises(ModelUnavailable, match="give textline_orientation_model_dir"):
-        OCREngine(text_line_orientation_model_name="PP-LCNet_x0_25_textline_ori", cpu_threads=1)
+def test_weights_that_no_package_has_must_be_brought_here(tmp_path: Path) -> None:
+    name = "PP-LCNet_x0_25_textline_ori"
+    with pytest.raises(ModelUnavailable, match=f"{name} is not here"):
+        OCREngine(
+            text_line_orientation_model_name=name, model_cache_dir=tmp_path, model_source="offline", cpu_threads=1
+        )
 
 
 @pytest.mark.parametrize(("name", "shape"), [("PP-LCNet_x1_0_textline_ori", (80, 160)), (MOBILE_V2, (48, 192))])
