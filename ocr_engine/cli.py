@@ -93,7 +93,7 @@ def _signature() -> inspect.Signature:
             annotation=Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")],
         ),
     ]
-    flags += [_option_flag(parameter) for parameter in PARAMETERS]
+    flags += [_option_flag(parameter) for parameter in PARAMETERS if parameter.kind is not dict]
     return inspect.Signature(flags)
 
 

@@ -21,7 +21,9 @@ from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, Pred
 from ocr_engine.pipeline import Pipeline
 from ocr_engine.profiles import profile_of, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
-from ocr_engine.runtimes import onnx
+from ocr_engine.runtimes import Runtime
+from ocr_engine.runtimes.plan import plan_runtime
+from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.sources import Source, check_page, expand
 from ocr_engine.types import Image
 from ocr_engine.zoo.registry import Module, find
@@ -42,12 +44,13 @@ class OCREngine:
         """Load the models. Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable."""
         self._options = EngineOptions.parse(options)
         self.profile = self._options.profile or DEFAULT_PROFILE
-        self.runtime = onnx.NAME
-        self.device = self._options.device or "cpu"
         self.models: dict[str, str] = {}
-        self._threads = self._options.cpu_threads or _allowed_cpus()
+        threads = self._options.cpu_threads or _allowed_cpus()
+        self._plan = plan_runtime(self._options, threads=threads)
+        self.runtime = self._plan.name
+        self.device = str(self._plan.device)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
-        cv2.setNumThreads(self._threads)
+        cv2.setNumThreads(threads)
         self._pipeline: Pipeline | None = self._load()
 
     def warm_up(self) -> None:
@@ -129,11 +132,11 @@ class OCREngine:
         recognizer = TextRecognizer(reader, Alphabet.of(reader.metadata), batch_size=batch_size)
         return Pipeline(orientation=orientation, detector=detector, recognizer=recognizer)
 
-    def _runtime(self, module: Module) -> onnx.OnnxRuntime:
+    def _runtime(self, module: Module) -> Runtime:
         name, directory = self._options.model_of(module)
         weights = load_weights(find(module, name), directory)
         self.models[module.value] = weights.label
-        return onnx.OnnxRuntime(weights.content, threads=self._threads)
+        return open_onnx(self._plan, weights.content)
 
 
 def _allowed_cpus() -> int:
