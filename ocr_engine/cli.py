@@ -94,7 +94,7 @@ def _signature() -> inspect.Signature:
             annotation=Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")],
         ),
     ]
-    flags += [_option_flag(parameter) for parameter in PARAMETERS]
+    flags += [_option_flag(parameter) for parameter in PARAMETERS if parameter.kind is not dict]
     by_name = {parameter.name: parameter for parameter in PARAMETERS}
     for spelling, name in (SPELLINGS | DEPRECATED).items():
         flags.append(_option_flag(replace(by_name[name], name=spelling, help=f"The same as --{name}.")))

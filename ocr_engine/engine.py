@@ -23,11 +23,14 @@ from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, Pred
 from ocr_engine.pipeline import Pipeline
 from ocr_engine.profiles import profile_of, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
-from ocr_engine.runtimes import onnx
+from ocr_engine.runtimes import Runtime
+from ocr_engine.runtimes.plan import PADDLE, plan_runtime
+from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.sources import Source, check_page, expand
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
-from ocr_engine.zoo.registry import Module, find
+from ocr_engine.zoo.registry import Format, Module, find
+from ocr_engine.zoo.resolve import PADDLE as PADDLE_FORMATS
 from ocr_engine.zoo.resolve import Zoo
 
 
@@ -45,12 +48,13 @@ class OCREngine:
         """Load the models. Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable."""
         self._options = EngineOptions.parse(options)
         self.profile = self._options.profile or DEFAULT_PROFILE
-        self.runtime = onnx.NAME
-        self.device = self._options.device or "cpu"
         self.models: dict[str, str] = {}
-        self._threads = self._options.cpu_threads or _allowed_cpus()
+        threads = self._options.cpu_threads or _allowed_cpus()
+        self._plan = plan_runtime(self._options, threads=threads)
+        self.runtime = self._plan.name
+        self.device = str(self._plan.device)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
-        cv2.setNumThreads(self._threads)
+        cv2.setNumThreads(threads)
         self._pipeline: Pipeline | None = self._load()
 
     def warm_up(self) -> None:
@@ -147,18 +151,21 @@ class OCREngine:
             orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
         )
 
-    def _runtime(self, module: Module) -> onnx.OnnxRuntime:
+    def _runtime(self, module: Module) -> Runtime:
         return self._open(self._find(module))
 
     def _find(self, module: Module) -> ModelFiles:
         name, directory = self._options.model_of(module)
         zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
-        files = zoo.resolve(find(module, name), directory=directory)
+        formats = PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,)
+        files = zoo.resolve(find(module, name), directory=directory, formats=formats)
         self.models[module.value] = files.label
         return files
 
-    def _open(self, files: ModelFiles) -> onnx.OnnxRuntime:
-        return onnx.OnnxRuntime(files.read().content, threads=self._threads)
+    def _open(self, files: ModelFiles) -> Runtime:
+        if files.params is not None:
+            return open_paddle(self._plan, files.model, files.params)
+        return open_onnx(self._plan, files.read().content)
 
 
 def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from ocr_engine.errors import DeviceUnavailable, InvalidRequest
+from ocr_engine.device import parse_device
+from ocr_engine.errors import InvalidRequest
+from ocr_engine.runtimes.plan import ENGINES
 
-OptionValue: TypeAlias = bool | int | float | str | Path | None
+OptionValue: TypeAlias = bool | int | float | str | Path | Mapping[str, object] | None
 
 DEFAULT_PROFILE = "default"
 PROFILE_NAMES = (DEFAULT_PROFILE, "paddleocr-3.7", "paddleocr-3.0")
@@ -54,7 +56,7 @@ class Parameter:
     """
 
     name: str
-    kind: type[bool] | type[int] | type[float] | type[str] | type[Path]
+    kind: type[bool] | type[int] | type[float] | type[str] | type[Path] | type[dict[str, object]]
     help: str
     low: float | None = None
     high: float | None = None
@@ -74,7 +76,18 @@ class Parameter:
 
 
 PARAMETERS = (
-    Parameter(name="device", kind=str, help="Where the networks run. This build: cpu."),
+    Parameter(name="device", kind=str, help="Where the networks run: cpu, gpu:0, npu:0, ... Default: cpu."),
+    Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: onnxruntime."),
+    Parameter(name="engine_config", kind=dict, help="Options of the engine, flat or under its name."),
+    Parameter(name="enable_hpi", kind=bool, help="Choose the fastest engine installed for the device."),
+    Parameter(name="use_tensorrt", kind=bool, help="TensorRT, on a GPU."),
+    Parameter(
+        name="min_subgraph_size", kind=int, low=1, high=1000, help="Operators worth a TensorRT graph. Default: 3."
+    ),
+    Parameter(name="precision", kind=str, choices=("fp32", "fp16"), help="Arithmetic of a GPU or NPU. Default: fp32."),
+    Parameter(name="enable_mkldnn", kind=bool, help="oneDNN, in engine=paddle on the CPU. Default: True."),
+    Parameter(name="mkldnn_cache_capacity", kind=int, low=0, high=10_000, help="Shapes oneDNN keeps. Default: 10."),
+    Parameter(name="enable_cinn", kind=bool, help="The CINN compiler, in engine=paddle on a GPU."),
     Parameter(name="cpu_threads", kind=int, low=1, high=1024, help="Threads of one engine. Default: the CPUs allowed."),
     Parameter(name="profile", kind=str, choices=PROFILE_NAMES, help="The contract whose defaults apply."),
     Parameter(name="lang", kind=str, choices=LANGUAGES, help="Language of the documents."),
@@ -209,6 +222,15 @@ class EngineOptions(PredictOptions):
     """The options of an engine: those of a call as its defaults, and what is decided once when models load."""
 
     device: str | None = None
+    engine: str | None = None
+    engine_config: Mapping[str, object] | None = None
+    enable_hpi: bool | None = None
+    use_tensorrt: bool | None = None
+    min_subgraph_size: int | None = None
+    precision: str | None = None
+    enable_mkldnn: bool | None = None
+    mkldnn_cache_capacity: int | None = None
+    enable_cinn: bool | None = None
     cpu_threads: int | None = None
     profile: str | None = None
     lang: str | None = None
@@ -230,8 +252,7 @@ class EngineOptions(PredictOptions):
 
     def __post_init__(self) -> None:
         _check_fields(self)
-        if self.device not in (None, "cpu"):
-            raise DeviceUnavailable(f"device={self.device!r} is not in this build; choose device='cpu'")
+        parse_device(self.device)
 
     def model_of(self, module: str) -> tuple[str | None, Path | None]:
         """The model name and folder chosen for a module, by its name in the zoo; None: not chosen."""
@@ -251,6 +272,7 @@ _KIND_NAMES = {
     float: "a number",
     str: "a text",
     Path: "a path",
+    dict: "a mapping of names to values",
 }
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
@@ -279,6 +301,8 @@ def _check_fields(options: PredictOptions) -> None:
 def _is_of(value: object, kind: type) -> bool:
     if kind is Path:
         return isinstance(value, str | Path)
+    if kind is dict:
+        return isinstance(value, Mapping)
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind is int:

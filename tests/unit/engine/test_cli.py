@@ -41,7 +41,8 @@ def test_every_option_of_an_engine_is_a_flag() -> None:
     names = {parameter.name for parameter in PARAMETERS}
     assert names == set(EngineOptions.__dataclass_fields__)
     help_text = runner.invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
-    assert all(f"--{name}" in help_text for name in names)
+    # A mapping is not a word of a command line.
+    assert all(f"--{name}" in help_text for name in names - {"engine_config"})
 
 
 def test_a_flag_reaches_the_engine(page: Path) -> None:
