@@ -54,6 +54,11 @@ def plan_session(plan: RuntimePlan, *, available: Sequence[str]) -> SessionPlan:
     extra = config.pop("provider_options", None)
     if isinstance(named, list | tuple):
         ours = dict(providers)
+        if providers[0][0] not in named:
+            raise InvalidRequest(
+                f"engine_config: providers={list(named)!r} leaves out {providers[0][0]}, which is what runs "
+                f"device={str(plan.device)!r}"
+            )
         providers = [(str(name), ours.get(str(name), {})) for name in named]
     if extra is not None:
         providers = _with_options(providers, extra)

@@ -10,7 +10,7 @@ from typing import Protocol
 from ocr_engine.device import KINDS, Device, parse_device
 from ocr_engine.errors import DeviceUnavailable, InvalidRequest, ModelUnavailable
 
-ONNXRUNTIME, OPENVINO, PADDLE, PADDLEX = "onnxruntime", "openvino", "paddle", "paddlex"
+ONNXRUNTIME, OPENVINO, PADDLE = "onnxruntime", "openvino", "paddle"
 
 # The reference's names for an engine, and ours, to the runtime each stands for.
 ENGINES = {
@@ -18,19 +18,16 @@ ENGINES = {
     "openvino": OPENVINO,
     "paddle": PADDLE,
     "paddle_static": PADDLE,
-    "paddlex": PADDLEX,
 }
 DEVICES: Mapping[str, tuple[str, ...]] = {
     ONNXRUNTIME: ("cpu", "gpu", "npu"),
     OPENVINO: ("cpu",),
     PADDLE: KINDS,
-    PADDLEX: KINDS,
 }
 _INSTALL = {
     ONNXRUNTIME: "pip install 'ocrfleet[engine-cpu]'",
     OPENVINO: "pip install openvino",
     PADDLE: "pip install 'ocrfleet[paddle]'",
-    PADDLEX: "pip install 'ocrfleet[paddle]'",
 }
 # Fastest first. In float32 OpenVINO and ONNX Runtime are equal on a CPU, and OpenVINO alone can be told to use bf16.
 _FASTEST = {"cpu": (OPENVINO, ONNXRUNTIME), "gpu": (ONNXRUNTIME, PADDLE), "npu": (ONNXRUNTIME, PADDLE)}
@@ -46,12 +43,12 @@ class Served:
 
 _GPU = ("gpu",)
 OPTIONS: Mapping[str, Served] = {
-    "use_tensorrt": Served(idle=False, by={ONNXRUNTIME: _GPU, PADDLE: _GPU, PADDLEX: _GPU}),
+    "use_tensorrt": Served(idle=False, by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
     "min_subgraph_size": Served(idle=None, by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
-    "precision": Served(idle="fp32", by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU, PADDLEX: _GPU}),
-    "enable_mkldnn": Served(idle=False, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
-    "mkldnn_cache_capacity": Served(idle=None, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
-    "enable_cinn": Served(idle=False, by={PADDLE: ("gpu", "dcu"), PADDLEX: ("gpu", "dcu")}),
+    "precision": Served(idle="fp32", by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU}),
+    "enable_mkldnn": Served(idle=False, by={PADDLE: ("cpu",)}),
+    "mkldnn_cache_capacity": Served(idle=None, by={PADDLE: ("cpu",)}),
+    "enable_cinn": Served(idle=False, by={PADDLE: ("gpu", "dcu")}),
 }
 # The keys of engine_config: those of the reference where it has the runtime. `device_type` and `device_id` are not
 # among them because `device` says it.

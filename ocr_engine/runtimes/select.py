@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ocr_engine.errors import InvalidRequest, ModelUnavailable
+from ocr_engine.errors import ModelUnavailable
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import ONNXRUNTIME, OPENVINO, PADDLE, RuntimePlan
 
@@ -13,7 +13,7 @@ from ocr_engine.runtimes.plan import ONNXRUNTIME, OPENVINO, PADDLE, RuntimePlan
 def open_onnx(plan: RuntimePlan, weights: bytes) -> Runtime:
     """Open weights in ONNX format.
 
-    Raises: DeviceUnavailable; ModelUnavailable: the library cannot load them; InvalidRequest: it reads another format.
+    Raises: DeviceUnavailable; ModelUnavailable: the library cannot load them, or reads another format.
     """
     if plan.name == ONNXRUNTIME:
         from ocr_engine.runtimes.onnx import OnnxRuntime
@@ -23,12 +23,10 @@ def open_onnx(plan: RuntimePlan, weights: bytes) -> Runtime:
         from ocr_engine.runtimes.openvino import OpenVinoRuntime
 
         return OpenVinoRuntime(weights, plan)
-    if plan.name == PADDLE:
-        raise ModelUnavailable(
-            "engine='paddle' reads inference.json or inference.pdmodel with its .pdiparams, and this model is ONNX; "
-            "name a model folder that holds them, or choose engine='onnxruntime'"
-        )
-    raise InvalidRequest(f"engine={plan.name!r} is not in this build; use onnxruntime, openvino or paddle")
+    raise ModelUnavailable(
+        f"engine={plan.name!r} reads inference.json or inference.pdmodel with its .pdiparams, and this model is ONNX; "
+        "name a model folder that holds them, or choose engine='onnxruntime'"
+    )
 
 
 def open_paddle(plan: RuntimePlan, model: Path, params: Path, *, metadata: Mapping[str, str] | None = None) -> Runtime:

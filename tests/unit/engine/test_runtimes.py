@@ -50,9 +50,9 @@ def test_every_name_of_an_engine_is_accepted(engine: str, name: str) -> None:
     assert planned(engine=engine).name == name
 
 
-@pytest.mark.parametrize("engine", ["paddle_dynamic", "transformers", "tensorflow"])
+@pytest.mark.parametrize("engine", ["paddlex", "paddle_dynamic", "transformers", "tensorflow"])
 def test_an_engine_that_is_not_in_this_build_is_refused_with_those_that_are(engine: str) -> None:
-    with pytest.raises(InvalidRequest, match="use onnxruntime, openvino, paddle, paddle_static, paddlex"):
+    with pytest.raises(InvalidRequest, match="use onnxruntime, openvino, paddle, paddle_static"):
         planned(engine=engine)
 
 
@@ -91,7 +91,7 @@ def test_hpi_and_an_engine_contradict_each_other() -> None:
     assert planned(enable_hpi=False, engine="openvino").name == "openvino"
 
 
-@pytest.mark.parametrize("engine", ["openvino", "paddle", "paddlex"])
+@pytest.mark.parametrize("engine", ["openvino", "paddle"])
 def test_an_engine_that_is_not_installed_says_what_to_install(engine: str) -> None:
     with pytest.raises(ModelUnavailable, match="not installed; run pip install"):
         planned_with({"onnxruntime"}, engine=engine)
@@ -120,7 +120,7 @@ def test_the_table_and_these_tests_speak_of_the_same_options() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), ASKED)
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "paddle", "paddlex"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "paddle"])
 def test_an_option_is_obeyed_or_refused_with_the_engine_that_would_take_it(
     engine: str, name: str, value: OptionValue
 ) -> None:
@@ -246,6 +246,7 @@ def test_engine_config_adds_to_the_options_of_a_session() -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
+        ({"providers": ["CUDAExecutionProvider"]}, "leaves out CPUExecutionProvider"),
         ({"provider_options": [{}, {}]}, "one mapping for each of 1 providers"),
         ({"provider_options": [3]}, "one mapping for each"),
         ({"execution_mode": "backwards"}, "use sequential, parallel"),
