@@ -64,6 +64,15 @@ def ocr(context: typer.Context) -> None:
     ocr_main()
 
 
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def models(context: typer.Context) -> None:
+    """List, download and verify the models."""
+    from ocr_engine.models_cli import main as models_main
+
+    sys.argv = ["ocrfleet models", *context.args]
+    models_main()
+
+
 def main() -> None:
     """Entry point of `ocrfleet`."""
     app()

@@ -72,10 +72,23 @@ class Zoo:
         """The model if it is in the cache or in a package; why each place was passed over is added to `missed`."""
         missed = [] if missed is None else missed
         for kind in formats:
-            found = self._cached(model, kind, missed) or self._from_paddlex(model, kind)
+            found = self._cached(model, kind, missed) or self._from_paddlex(model, kind, missed)
             if found is not None:
                 return found
         return next((files for kind in formats if (files := _packaged(model, kind, missed))), None)
+
+    def everywhere(self, model: Model, missed: list[str]) -> list[ModelFiles]:
+        """Every copy of the model on this machine, in all formats; what is wrong with others is added to `missed`."""
+        found = []
+        for kind in model.formats:
+            for look in (self._cached, self._from_paddlex, _packaged):
+                try:
+                    files = look(model, kind, missed)
+                except ModelUnavailable as error:
+                    missed.append(error.message)
+                else:
+                    found += [files] if files else []
+        return found
 
     def download(self, model: Model, kind: Format, *, force: bool = False) -> ModelFiles:
         """Bring the model into the cache. Raises: ModelUnavailable."""
@@ -93,7 +106,7 @@ class Zoo:
             return None
         return _in_directory(model, folder, (kind,), Origin.CACHE)
 
-    def _from_paddlex(self, model: Model, kind: Format) -> ModelFiles | None:
+    def _from_paddlex(self, model: Model, kind: Format, _missed: list[str]) -> ModelFiles | None:
         if self.paddlex_cache_dir is None:
             return None
         for name in (repository_of(model.name, kind), model.name):
