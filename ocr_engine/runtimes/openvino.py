@@ -46,7 +46,9 @@ class OpenVinoRuntime:
         try:
             import openvino
         except ImportError as error:
-            raise ModelUnavailable("engine='openvino' is not installed; run pip install openvino") from error
+            raise ModelUnavailable(
+                "engine='openvino' is not installed; run pip install 'ocrfleet[openvino]'"
+            ) from error
         core = openvino.Core()
         if properties["INFERENCE_PRECISION_HINT"] == "bf16" and "BF16" not in core.get_property(
             "CPU", "OPTIMIZATION_CAPABILITIES"

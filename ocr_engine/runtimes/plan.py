@@ -26,7 +26,7 @@ DEVICES: Mapping[str, tuple[str, ...]] = {
 }
 _INSTALL = {
     ONNXRUNTIME: "pip install 'ocrfleet[engine-cpu]'",
-    OPENVINO: "pip install openvino",
+    OPENVINO: "pip install 'ocrfleet[openvino]'",
     PADDLE: "pip install 'ocrfleet[paddle]'",
 }
 # Fastest first. In float32 OpenVINO and ONNX Runtime are equal on a CPU, and OpenVINO alone can be told to use bf16.

@@ -293,7 +293,7 @@ def test_openvino_obeys_its_engine_config(tmp_path: Path) -> None:
 
 def test_openvino_absent_when_a_network_is_opened_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(ModelUnavailable, match="pip install openvino"):
+    with pytest.raises(ModelUnavailable, match="ocrfleet\\[openvino\\]"):
         open_onnx(planned(engine="openvino"), b"")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ocr_engine import ModelUnavailable, OCREngine
-from ocr_engine.runtimes.onnx import OnnxRuntime
+from ocr_engine import EngineOptions, ModelUnavailable, OCREngine
+from ocr_engine.runtimes.plan import plan_runtime
+from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
 from tests.unit.engine.drawing import bgr, sheet
@@ -24,7 +25,12 @@ def official_folder(tmp_path: Path) -> Path:
     """The recogniser as it is published: no dictionary in the weights, but one in inference.yml."""
     files = Zoo.at(tmp_path / "cache", "offline").resolve(find(Module.TEXT_RECOGNITION, NAME))
     content = files.read().content
-    characters = OnnxRuntime(content, threads=1).metadata["character"].removesuffix("\n").split("\n")
+    characters = (
+        open_onnx(plan_runtime(EngineOptions(), threads=1), content)
+        .metadata["character"]
+        .removesuffix("\n")
+        .split("\n")
+    )
     assert content.count(KEY) == 1
     folder = tmp_path / "rec"
     folder.mkdir()
