@@ -38,10 +38,12 @@ class Zoo:
     limits: Limits = field(default_factory=Limits)
 
     @classmethod
-    def at(cls, cache_dir: str | Path | None, source: str | None = None) -> Zoo:
+    def at(
+        cls, cache_dir: str | Path | None, source: str | None = None, *, paddlex_cache_dir: Path | None = None
+    ) -> Zoo:
         """The zoo of a cache folder and a `model_source`. Raises: InvalidRequest: no such source."""
         folder = Path(cache_dir).expanduser() if cache_dir is not None else default_cache_dir()
-        return cls(cache=Cache(folder), hosts=hosts_for(source))
+        return cls(cache=Cache(folder), hosts=hosts_for(source), paddlex_cache_dir=paddlex_cache_dir)
 
     def resolve(
         self, model: Model, *, directory: Path | None = None, formats: Sequence[Format] = (Format.ONNX,)
