@@ -17,13 +17,15 @@ def connect(settings: Settings | None = None) -> Producer:
     """A Producer on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
     # Loaded here: who speaks HTTP to a server needs neither Celery nor Redis, and both are slow to import.
     from producer.backends.celery_queue import CeleryQueue
-    from producer.backends.redis_jobs import RedisJobStore
-    from producer.direct import Producer, ProducerLimits
+    from producer.backends.redis_store import RedisJobStore
+    from producer.direct import Producer
+    from producer.intake import ProducerLimits
 
     settings = settings or load_settings()
     redis_url, _ = addresses(settings)
     limits = ProducerLimits(
         max_file_bytes=settings.max_file_bytes,
+        max_open_jobs=settings.max_open_jobs,
         job_ttl_s=settings.job_ttl_s,
         result_ttl_s=settings.result_ttl_s,
         webhooks_signed=settings.webhook_secret is not None,

@@ -33,13 +33,15 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(None, description="Key that the API asks for and commands send")
     max_file_bytes: int = Field(200 * MIB, ge=1, description="Largest document accepted")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")
+    max_open_jobs: int = Field(1_000_000, ge=1, description="Jobs that may wait or run; more are refused for a while")
+    unit_pages: int = Field(4, ge=1, le=1_000, description="Pages that one worker reads before others get a turn")
     max_page_pixels: int = Field(178_956_970, ge=1, description="Largest page read")
     job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")
     result_ttl_s: int = Field(7 * DAY_S, ge=60, description="Records and results are kept this long after the end")
     webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret, `whsec_...`; signs webhooks")
     allow_private_urls: bool = Field(False, description="Allow webhooks to loopback and private addresses")
-    max_attempts: int = Field(3, ge=1, description="A document that kills its worker this often fails")
-    page_timeout_s: float = Field(120, gt=0, description="A page that takes longer fails")
+    max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
+    page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
 
 

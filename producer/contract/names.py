@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-TASK_PROCESS = "ocrfleet.process"
+TASK_WORK = "ocrfleet.work"
 TASK_DELIVER = "ocrfleet.deliver_webhook"
 
 DEVICE_KINDS = ("gpu", "npu", "xpu", "mlu", "dcu", "cpu")
@@ -13,6 +13,8 @@ QUEUE_ANY = "ocr.any"
 QUEUE_IO = "ocr.io"
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
+EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
+OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
 _PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")

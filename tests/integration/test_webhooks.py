@@ -6,16 +6,17 @@ import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import redis
 from standardwebhooks import Webhook
 
-from producer.backends.redis_jobs import RedisJobStore
+from producer.backends.redis_store import PREFIX, RedisJobStore
 from producer.contract.jobs import JobState
-from producer.contract.leases import Lease
-from tests.integration.test_job_store import new_job
+from producer.contract.webhooks import DeliveryRecord, DeliveryState, event_id
+from tests.contract.job_stores import CPU, new_job
 from workers.deliver import WebhookDelivery
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -57,92 +58,103 @@ def answering(*statuses: int, **headers: str) -> Iterator[Answering]:
         server.server_close()
 
 
-def ended_job(jobs: RedisJobStore, url: str) -> str:
-    job_id, _ = jobs.submit(new_job({"webhook": {"url": url}}))
-    lease = jobs.claim(job_id, holder="h", device="cpu", lease_s=60, max_attempts=3)
-    assert isinstance(lease, Lease)
-    jobs.finish(lease, JobState.SUCCEEDED, error=None, outputs={})
-    return job_id
+def ended_job(store: RedisJobStore, url: str) -> str:
+    """The event id of a job that has ended."""
+    job_id = store.jobs.submit(new_job({"webhook": {"url": url}})).job_id
+    claim = store.leases.claim(CPU, lease_s=60)
+    assert claim is not None
+    store.leases.finish(claim.lease, JobState.SUCCEEDED, error=None, outputs={}, is_dead=False)
+    return event_id(job_id, 0)
 
 
-def row(redis_url: str, job_id: str) -> dict[str, str]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        return {str(k): str(v) for k, v in client.hgetall(f"ocrfleet:job:{job_id}:webhook").items()}
+def kept(store: RedisJobStore, event: str) -> DeliveryRecord:
+    [record] = store.outbox.deliveries(event.removeprefix("evt_"))
+    return record
 
 
-def make_due(redis_url: str, job_id: str) -> None:
+def make_due(redis_url: str, event: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.hset(f"ocrfleet:job:{job_id}:webhook", "claimed_until_ms", 0)
+        client.hset(f"{PREFIX}webhook:{event}", "claimed_until_ms", 0)
 
 
 @pytest.fixture
-def webhooks(jobs: RedisJobStore) -> WebhookDelivery:
-    return WebhookDelivery(jobs, secret=SECRET, allow_private_urls=True)
+def webhooks(store: RedisJobStore) -> WebhookDelivery:
+    return WebhookDelivery(store, secret=SECRET, allow_private_urls=True)
 
 
-def test_a_delivery_is_signed_and_holds_the_job(jobs: RedisJobStore, webhooks: WebhookDelivery, redis_url: str) -> None:
+def test_a_delivery_is_signed_and_holds_the_job(
+    store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
+) -> None:
     with answering(204) as receiver:
-        job_id = ended_job(jobs, receiver.url)
-        webhooks.deliver(job_id)
-        webhooks.deliver(job_id)
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+        webhooks.deliver(event)
     [(headers, body)] = receiver.got
     message = Webhook(SECRET).verify(body, headers)
-    assert (message["type"], message["data"]["id"], message["data"]["status"]) == ("job.succeeded", job_id, "succeeded")
-    assert headers["webhook-id"] == f"evt_{job_id}"
+    assert (message["type"], message["data"]["id"], message["data"]["status"]) == (
+        "job.succeeded",
+        event.removeprefix("evt_"),
+        "succeeded",
+    )
+    assert headers["webhook-id"] == event
     assert len(body) < 20_000
-    assert row(redis_url, job_id)["state"] == "delivered"
+    assert kept(store, event).state is DeliveryState.DELIVERED
 
 
 def test_a_failed_delivery_is_repeated_with_the_same_id_and_bytes(
-    jobs: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
+    store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
 ) -> None:
     with answering(500, 302, 200) as receiver:
-        job_id = ended_job(jobs, receiver.url)
+        event = ended_job(store, receiver.url)
         for _ in range(3):
-            webhooks.deliver(job_id)
-            webhooks.deliver(job_id)  # not due: nothing is sent
-            make_due(redis_url, job_id)
+            webhooks.deliver(event)
+            webhooks.deliver(event)  # not due: nothing is sent
+            make_due(redis_url, event)
     assert len(receiver.got) == 3
     assert len({body for _, body in receiver.got}) == 1
-    assert {headers["webhook-id"] for headers, _ in receiver.got} == {f"evt_{job_id}"}
-    assert row(redis_url, job_id)["state"] == "delivered"
+    assert {headers["webhook-id"] for headers, _ in receiver.got} == {event}
+    assert kept(store, event).state is DeliveryState.DELIVERED
 
 
 def test_a_receiver_that_is_gone_is_told_no_more(
-    jobs: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
+    store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
 ) -> None:
     with answering(410) as receiver:
-        job_id = ended_job(jobs, receiver.url)
-        webhooks.deliver(job_id)
-    assert row(redis_url, job_id)["state"] == "given_up"
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+        other = ended_job(store, receiver.url)
+        webhooks.deliver(other)
+    assert len(receiver.got) == 1
+    assert kept(store, event).state is kept(store, other).state is DeliveryState.DISABLED
 
 
-def test_retry_after_is_honoured(jobs: RedisJobStore, webhooks: WebhookDelivery, redis_url: str) -> None:
+def test_retry_after_is_honoured(store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str) -> None:
     with answering(503, Retry_After="3600") as receiver:
-        job_id = ended_job(jobs, receiver.url)
-        webhooks.deliver(job_id)
-    settled = row(redis_url, job_id)
-    assert (settled["state"], settled["last_status"]) == ("pending", "503")
-    assert int(settled["claimed_until_ms"]) - int(settled["last_ms"]) == 3_600_000
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+    settled = kept(store, event)
+    assert (settled.state, settled.log[0].status) == (DeliveryState.PENDING, 503)
+    assert settled.next_attempt_at is not None
+    assert settled.next_attempt_at - settled.log[0].at == timedelta(hours=1)
 
 
 def test_a_receiver_that_does_not_answer_is_tried_again(
-    jobs: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
+    store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
 ) -> None:
-    job_id = ended_job(jobs, "http://127.0.0.1:1/nobody")
-    webhooks.deliver(job_id)
-    settled = row(redis_url, job_id)
-    assert (settled["state"], settled["last_status"]) == ("pending", "")
-    assert "ConnectError" in settled["last_error"]
+    event = ended_job(store, "http://127.0.0.1:1/nobody")
+    webhooks.deliver(event)
+    settled = kept(store, event)
+    assert (settled.state, settled.log[0].status) == (DeliveryState.PENDING, None)
+    assert "ConnectError" in settled.log[0].error
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]"])
-def test_an_address_inside_is_never_reached(jobs: RedisJobStore, redis_url: str, host: str) -> None:
-    guarded = WebhookDelivery(jobs, secret=SECRET, allow_private_urls=False)
+def test_an_address_inside_is_never_reached(store: RedisJobStore, redis_url: str, host: str) -> None:
+    guarded = WebhookDelivery(store, secret=SECRET, allow_private_urls=False)
     with answering(200) as receiver:
         port = receiver.url.rpartition(":")[2].partition("/")[0]
-        job_id = ended_job(jobs, f"http://{host}:{port}/hook")
-        guarded.deliver(job_id)
+        event = ended_job(store, f"http://{host}:{port}/hook")
+        guarded.deliver(event)
     assert receiver.got == []
-    assert row(redis_url, job_id)["state"] == "pending"
-    assert "private" in row(redis_url, job_id)["last_error"]
+    assert kept(store, event).state is DeliveryState.PENDING
+    assert "private" in kept(store, event).log[0].error
