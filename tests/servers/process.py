@@ -36,10 +36,10 @@ class ServerProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_until(self, is_ready: Callable[[], bool]) -> None:
+    def wait_until(self, is_ready: Callable[[], bool], *, timeout_s: float = READY_S) -> None:
         """Return once `is_ready`. Raises: RuntimeError, with the end of the log, when it dies or is late."""
         try:
-            wait_until(lambda: self._process.poll() is not None or is_ready(), self._failure)
+            wait_until(lambda: self._process.poll() is not None or is_ready(), self._failure, timeout_s=timeout_s)
             if self._process.poll() is not None:
                 raise RuntimeError(self._failure())
         except BaseException:
