@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test check up lock clean
+.PHONY: demo test soak check up lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -13,6 +13,9 @@ up: .venv/runtime.stamp ## the whole system, in the foreground
 
 test: .venv/dev.stamp ## every test that needs no GPU
 	@$(BIN)/pytest
+
+soak: .venv/dev.stamp ## the long forms of the fault tests, with random faults; prints the seed
+	@$(BIN)/pytest -m soak -s
 
 check: .venv/dev.stamp ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
