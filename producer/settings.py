@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret, `whsec_...`; signs webhooks")
     allow_private_urls: bool = Field(False, description="Allow webhooks to loopback and private addresses")
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
+    visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")
     page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
 

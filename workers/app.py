@@ -5,13 +5,13 @@ from __future__ import annotations
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from producer.backends.celery_queue import TRANSPORT_OPTIONS
+from producer.backends.celery_queue import transport_options
 from producer.connect import addresses
 from producer.contract import names
 from producer.settings import load_settings
 from workers.settings import WorkerSettings
 
-worker_settings = WorkerSettings()
+settings, worker_settings = load_settings(), WorkerSettings()
 
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
@@ -20,7 +20,7 @@ def _queues(settings: WorkerSettings) -> list[Queue]:
     return [Queue(name, Exchange(name), routing_key=name) for name in served]
 
 
-app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])
+app = Celery("ocrfleet", broker=addresses(settings)[0], include=["workers.tasks"])
 app.conf.update(
     # --- messages: a ring, or the id of a webhook, in JSON; never pickle, never bytes
     task_serializer="json",
@@ -69,5 +69,5 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_pool_limit=10,
-    broker_transport_options=TRANSPORT_OPTIONS,
+    broker_transport_options=transport_options(settings.visibility_timeout_s),
 )

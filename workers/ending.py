@@ -51,7 +51,7 @@ class Ending:
             timings_ms={"total": round(_age_ms(claim.record), 1)},
         )
         put_result(self._objects, document, sorted(pages), known=known)
-        reach("after_result_put")
+        reach("before_finish")
         outputs = {"json": names.file_href(job_id, "result.json")}
         error = failed[0] if state is JobState.FAILED else None
         self._end(claim, state, error, outputs, is_dead=any(one.retryable for one in failed))

@@ -1,13 +1,13 @@
-"""Named points at which a test stops, delays or kills this process; without OCRFLEET_FAILPOINT they do nothing.
+"""Named points at which a test stops, delays or kills this process; without OCRFLEET_WORKER_FAILPOINT they do nothing.
 
-    OCRFLEET_FAILPOINT=after_put:kill              SIGKILL this process whenever it comes by
-    OCRFLEET_FAILPOINT=after_put:kill:1            once only, over all processes and restarts
-    OCRFLEET_FAILPOINT=before_ack:sleep:2.5:3      three times: wait 2.5 s
-    OCRFLEET_FAILPOINT=after_put:exit,after_commit:raise
-    OCRFLEET_FAILPOINT=after_commit:barrier:1      say so in a file and wait for another one
+    OCRFLEET_WORKER_FAILPOINT=after_put:kill              SIGKILL this process whenever it comes by
+    OCRFLEET_WORKER_FAILPOINT=after_put:kill:1            once only, over all processes and restarts
+    OCRFLEET_WORKER_FAILPOINT=before_ack:sleep:2.5:3      three times: wait 2.5 s
+    OCRFLEET_WORKER_FAILPOINT=after_put:exit,after_commit:raise
+    OCRFLEET_WORKER_FAILPOINT=after_commit:barrier:1      say so in a file and wait for another one
 
-Counts and barriers live as files in the folder OCRFLEET_FAILPOINT_DIR: `after_put.1` exists once `after_put` has fired
-once; a barrier makes `after_commit.reached` and waits until `after_commit.go` exists.
+Counts and barriers live as files in the folder OCRFLEET_WORKER_FAILPOINT_DIR: `after_put.1` exists once `after_put` has
+fired once; a barrier makes `after_commit.reached` and waits until `after_commit.go` exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAIN = ("kill", "exit", "raise", "barrier")
 
 
 class BadFailpoint(ValueError):
-    """OCRFLEET_FAILPOINT is not `name:kill|exit|raise|barrier[:count]` or `name:sleep:seconds[:count]`."""
+    """OCRFLEET_WORKER_FAILPOINT is not `name:kill|exit|raise|barrier[:count]` or `name:sleep:seconds[:count]`."""
 
 
 class FailpointRaised(Exception):
@@ -78,7 +78,7 @@ class Failpoint:
 
     def _file(self, suffix: str) -> Path:
         if self.folder is None:
-            raise BadFailpoint("a count or a barrier needs OCRFLEET_FAILPOINT_DIR")
+            raise BadFailpoint("a count or a barrier needs OCRFLEET_WORKER_FAILPOINT_DIR")
         return self.folder / f"{self.name}.{suffix}"
 
 
@@ -112,5 +112,5 @@ def _parse(text: str, folder: Path | None) -> Failpoint:
     if not name.isidentifier() or action not in (*_PLAIN, "sleep") or values:
         raise BadFailpoint(f"{text!r}: {BadFailpoint.__doc__}")
     if folder is None and (count is not None or action == "barrier"):
-        raise BadFailpoint(f"{text!r}: a count or a barrier needs OCRFLEET_FAILPOINT_DIR")
+        raise BadFailpoint(f"{text!r}: a count or a barrier needs OCRFLEET_WORKER_FAILPOINT_DIR")
     return Failpoint(name=name, action=action, sleep_s=sleep_s, count=count, folder=folder)

@@ -16,10 +16,18 @@ from producer.contract.errors import Unavailable
 from producer.contract.jobs import JobError
 from producer.contract.leases import Lease, LeaseState
 from producer.contract.ports import Leases
-from workers.settings import HEARTBEAT_S, LEASE_S
+from workers.failpoints import reach
 
 _WATCH_S = 0.2  # how often time and memory are looked at; a page can eat a gigabyte in a second
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseTimes:
+    """How long a unit is ours without a word, and how often we say one."""
+
+    lease_s: float
+    heartbeat_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +51,14 @@ class Heartbeat:
         lease: Lease,
         *,
         keep_message: Callable[[], None],
+        times: LeaseTimes,
         bounds: PageBounds,
         on_stuck: Callable[[int, JobError], None],
     ) -> None:
         self._leases = leases
         self._lease = lease
         self._keep_message = keep_message
+        self._times = times
         self._bounds = bounds
         self._on_stuck = on_stuck
         self._page: tuple[int, float] | None = None  # number, monotonic start; replaced whole
@@ -80,14 +90,15 @@ class Heartbeat:
         self._page = None
 
     def _run(self) -> None:
-        renew_at = time.monotonic() + HEARTBEAT_S
+        renew_at = time.monotonic() + self._times.heartbeat_s
         while not self._stop.wait(_WATCH_S):
             self._watch()
             if time.monotonic() < renew_at:
                 continue
-            renew_at = time.monotonic() + HEARTBEAT_S
+            reach("heartbeat")
+            renew_at = time.monotonic() + self._times.heartbeat_s
             try:
-                self.state = self._leases.heartbeat(self._lease, lease_s=LEASE_S).state
+                self.state = self._leases.heartbeat(self._lease, lease_s=self._times.lease_s).state
                 self._keep_message()
             except Unavailable as error:
                 # The lease runs out by itself if this lasts; until then the page may still be committed.

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 import structlog
 from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
-from producer.backends.celery_queue import CeleryQueue
 from producer.backends.redis_store import RedisJobStore
-from producer.connect import addresses, connect_objects
+from producer.connect import addresses, connect_objects, connect_queue
 from producer.contract import names
 from producer.contract.leases import Worker
 from producer.contract.ports import JobStore, Queue
 from producer.settings import Settings, load_settings
 from workers import failpoints
 from workers.deliver import WebhookDelivery
-from workers.heartbeat import PageBounds
+from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.reconciler import Reconciler
 from workers.settings import WorkerSettings
@@ -37,7 +36,7 @@ class Child:
 
     def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
         redis_url, _ = addresses(settings)
-        self.queue = CeleryQueue(redis_url)
+        self.queue = connect_queue(settings)
         store = RedisJobStore(redis_url)
         self.processor = _processor(settings, worker, store, self.queue) if worker.role == "device" else None
         secret = settings.webhook_secret
@@ -73,10 +72,11 @@ def _start_parent(**_signal: object) -> None:
     """Runs in the node's main process, once it consumes."""
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
+    failpoints.arm(worker.failpoint, worker.failpoint_dir)
     _log.info("worker_ready", role=worker.role, device=worker.device)
     if worker.role == "io":
         redis_url, _ = addresses(settings)
-        reconciler = Reconciler(RedisJobStore(redis_url), CeleryQueue(redis_url), connect_objects(settings))
+        reconciler = Reconciler(RedisJobStore(redis_url), connect_queue(settings), connect_objects(settings))
         threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
 
 
@@ -100,6 +100,7 @@ def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queu
         max_attempts=settings.max_attempts,
         unit_pages=settings.unit_pages,
         retention_s=settings.result_ttl_s,
+        lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
         page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
     )
     return UnitProcessor(
@@ -117,13 +118,11 @@ def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queu
 
 
 def _engine(worker: WorkerSettings) -> Engine:
-    """The engine that pages are read with: ours, or the stand-in that a test names as `package.module:factory`."""
-    if worker.engine is None:
-        from ocr_engine import OCREngine
-
-        return OCREngine(device=worker.device, cpu_threads=worker.cpu_threads)
+    """The engine that pages are read with: ours, or the stand-in that a test names."""
     module, _, factory = worker.engine.partition(":")
-    engine: Engine = getattr(importlib.import_module(module), factory)(worker.device)
+    engine: Engine = getattr(importlib.import_module(module), factory)(
+        device=worker.device, cpu_threads=worker.cpu_threads
+    )
     return engine
 
 

@@ -29,9 +29,8 @@ from workers import translate
 from workers.ending import Ending
 from workers.engine import Engine
 from workers.failpoints import reach
-from workers.heartbeat import Heartbeat, PageBounds
+from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
 from workers.pages import PageReader
-from workers.settings import LEASE_S
 
 _RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 300.0
 _STUCK_EXIT_CODE = 70
@@ -62,6 +61,7 @@ class ProcessLimits:
     max_attempts: int
     unit_pages: int
     retention_s: int
+    lease: LeaseTimes
     page: PageBounds
 
 
@@ -108,7 +108,7 @@ class UnitProcessor:
 
         Safe to repeat: objects have fixed keys, pages are counted once, a stale lease changes nothing.
         """
-        claim = self._leases.claim(self._worker, lease_s=LEASE_S)
+        claim = self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
         if claim is None:
             return False
         reach("after_claim")
@@ -118,6 +118,7 @@ class UnitProcessor:
             self._leases,
             claim.lease,
             keep_message=keep_message,
+            times=self._limits.lease,
             bounds=self._limits.page,
             on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
@@ -158,7 +159,7 @@ class UnitProcessor:
     def _complete(self, unit: _Unit) -> None:
         """Every page of the unit is counted. If that was the last unit, finish the job."""
         reach("before_complete")
-        if self._held(unit, self._leases.complete(unit.lease, lease_s=LEASE_S)) is LeaseState.LAST:
+        if self._held(unit, self._leases.complete(unit.lease, lease_s=self._limits.lease.lease_s)) is LeaseState.LAST:
             reach("after_complete")
             self._ending.finish(unit.claim, known=unit.bodies)
 
@@ -172,12 +173,12 @@ class UnitProcessor:
             result = translate.failed_page(page, JobError(code=crash.code, message=message, retryable=True))
         else:
             result = self._reader.read(unit.claim.record, document(), page)
-        reach("before_page_put")
+        reach("before_put")
         unit.bodies[page] = self._reader.store(unit.job_id, result)
-        reach("after_page_put")
+        reach("after_put")
         unit.heartbeat.end_page()
         self._held(unit, self._leases.page(unit.lease, page, error=result.error))
-        reach("after_page")
+        reach("after_commit")
 
     def _open(self, unit: _Unit) -> Document:
         """The document. Raises: JobBroken, Unavailable."""

@@ -10,6 +10,7 @@ from producer.contract import names
 from producer.contract.errors import Unavailable
 from workers import lifecycle
 from workers.app import app
+from workers.failpoints import reach
 
 if TYPE_CHECKING:
     from celery import Task
@@ -27,6 +28,7 @@ def work(task: Task) -> None:
     delivery_tag = _delivery_tag(task)
     try:
         processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+        reach("before_ack")
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.
         _log.warning("unit_left", reason=error.message)

@@ -14,35 +14,37 @@ from producer.contract import names
 from producer.contract.errors import Unavailable
 
 KEY_PREFIX = "ocr:"  # kombu's keys, apart from the job store's
-VISIBILITY_TIMEOUT_S = 120
 
-TRANSPORT_OPTIONS: dict[str, object] = {
-    # A message that is not acknowledged in this time is delivered again. Short, so that the loss of a whole
-    # worker is repaired soon; running tasks renew it with CeleryQueue.keep.
-    "visibility_timeout": VISIBILITY_TIMEOUT_S,
-    # Look for such messages every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
-    "socket_timeout": 15,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    # `unacked` is shared by all queues of a database: keep ours apart from other applications'.
-    "global_keyprefix": KEY_PREFIX,
-}
+
+def transport_options(visibility_timeout_s: float) -> dict[str, object]:
+    """kombu's options for Redis, the same for everybody who uses the broker: the shortest visibility timeout wins."""
+    return {
+        # A message that is not acknowledged in this time is delivered again; running tasks renew it with `keep`. A late
+        # one costs nothing, since rings are repeated: this only keeps dead workers' messages from staying behind.
+        "visibility_timeout": visibility_timeout_s,
+        # Look for such messages every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        # `unacked` is shared by all queues of a database: keep ours apart from other applications'.
+        "global_keyprefix": KEY_PREFIX,
+    }
 
 
 class CeleryQueue:
     """A doorbell. The message is a hint: ringing twice, or not at all, is repaired by the job record."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, visibility_timeout_s: float = 120) -> None:
         self._app = Celery("ocrfleet-producer", broker=url, set_as_current=False)
         self._app.conf.update(
             task_serializer="json",
             accept_content=["json"],
             task_ignore_result=True,
-            broker_transport_options=TRANSPORT_OPTIONS,
+            broker_transport_options=transport_options(visibility_timeout_s),
             # The record is written already and the reconciler publishes again: give up soon, not after a minute.
             task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2},
         )

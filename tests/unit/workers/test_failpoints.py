@@ -100,5 +100,5 @@ def test_a_wrong_text_is_refused(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["after_put:kill:1", "after_put:barrier"])
 def test_a_count_or_a_barrier_needs_a_folder(text: str) -> None:
-    with pytest.raises(BadFailpoint, match="OCRFLEET_FAILPOINT_DIR"):
+    with pytest.raises(BadFailpoint, match="OCRFLEET_WORKER_FAILPOINT_DIR"):
         arm(text, None)
