@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up lock clean
+.PHONY: demo test soak check up bench-queue lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -22,6 +22,9 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench-queue: .venv/dev.stamp ## what queue, record and store cost
+	@mkdir -p build/bench && OCRFLEET_STAND_IN_DIR=build/bench $(BIN)/python -m benchmarks.queue
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock
