@@ -104,6 +104,10 @@ class Caseload:
         """How many pages the engines have begun since `forget_all`; more than there are when some were read again."""
         return sum(entry.event == "begin" for entry in self.desk.log()) - self._begun_before
 
+    def ended(self) -> int:
+        """How many times the engines have come to the end of a page, over all tests."""
+        return sum(entry.event == "end" for entry in self.desk.log())
+
     def wait_begun(self, count: int) -> None:
         wait_until(lambda: self.begun() >= count, lambda: self.story("too few pages begun"), timeout_s=DRAINED_S)
 

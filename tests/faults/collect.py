@@ -64,6 +64,10 @@ class Collector:
         units = (json.loads(str(unit)) for unit in self.client.hvals(f"{PREFIX}job:{job_id}:units"))
         return [int(unit["holder"].rpartition("/")[2]) for unit in units if unit.get("token")]
 
+    def claims(self, job_id: str) -> int:
+        """How often a unit of the job was claimed; the last one's token."""
+        return int(self.client.hget(f"{PREFIX}job:{job_id}", "tokens") or 0)
+
     def queued(self) -> dict[str, int]:
         """Messages by queue, of the queues that have some."""
         keys = (f"{KEY_PREFIX}{queue}" for queue in (*names.queues_served_by("cpu"), names.QUEUE_IO))

@@ -18,6 +18,23 @@ LEASE_S, VISIBILITY_S, PAGE_TIMEOUT_S = 2.0, 3.0, 4.0
 UNIT_PAGES, MAX_ATTEMPTS = 2, 3
 MEMORY_LIMIT_MIB = 700  # a stand-in worker has less than 200
 
+# What happens at each failpoint of a device node once `arm` was called.
+FAILPOINTS: Mapping[str, str] = MappingProxyType(
+    {
+        "after_claim": "kill",
+        "after_plan": "kill",
+        "before_put": "kill",
+        "after_put": "kill",
+        "after_commit": "kill",
+        "before_complete": "kill",
+        "after_complete": "kill",
+        "before_finish": "kill",
+        "after_finish": "kill",
+        "before_ack": "kill",
+        "heartbeat": "raise",
+    }
+)
+
 # Everything that is waited for is short, so that a test is over in seconds.
 SHORT_TIMES: Mapping[str, str] = MappingProxyType(
     {
@@ -50,10 +67,13 @@ class Fleet:
             "OCRFLEET_ALLOW_PRIVATE_URLS": "true",
             "OCRFLEET_UNIT_PAGES": str(UNIT_PAGES),
             "OCRFLEET_MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "OCRFLEET_WORKER_FAILPOINT": ",".join(f"{name}:{action}:1" for name, action in FAILPOINTS.items()),
+            "OCRFLEET_WORKER_FAILPOINT_DIR": str(folder),
             "TMPDIR": str(jobs.temporary),
             **times,
             **stand_in(folder),
         }
+        self.disarm()
         self.io, self.first, self.second = self.node("io"), self.node("device"), self.node("device")
 
     def node(self, role: Role = "device", **environment: str) -> Node:
@@ -62,6 +82,23 @@ class Fleet:
 
     def nodes(self) -> tuple[Node, Node, Node]:
         return self.io, self.first, self.second
+
+    def arm(self, failpoint: str) -> None:
+        """The next device worker that comes by `failpoint` dies there, or its heartbeat thread does; once."""
+        self._fired(failpoint).unlink()
+
+    def wait_fired(self, failpoint: str) -> None:
+        wait_until(
+            self._fired(failpoint).exists, lambda: self.story(f"nobody came by {failpoint}"), timeout_s=DRAINED_S
+        )
+
+    def disarm(self) -> None:
+        """No failpoint does anything: each has fired as often as it may."""
+        for failpoint in FAILPOINTS:
+            self._fired(failpoint).touch()
+
+    def _fired(self, failpoint: str) -> Path:
+        return self.folder / f"{failpoint}.1"
 
     def wait_ready(self) -> None:
         """Return once every node takes work. Raises: RuntimeError, with the end of a log."""
@@ -73,9 +110,10 @@ class Fleet:
         self.proxy.heal()
         self.control.heal()
         self.jobs.desk.order(None)
+        self.disarm()
+        self.replace_dead()
         for node in self.nodes():
             node.resume()
-        self.replace_dead()
 
     def renew(self) -> None:
         """As new: nothing broken, nothing submitted, every node up."""

@@ -19,8 +19,5 @@ def test_a_job_that_vanishes_is_found_out(fleet: Fleet) -> None:
     kept, lost = fleet.jobs.submit(READ), fleet.jobs.submit(READ)
     fleet.check()
     fleet.jobs.store.jobs.forget(lost)
-    assert [(found.breach, found.subject) for found in fleet.jobs.settle()] == [
-        (Breach.LOST, lost),
-        (Breach.NOT_ACCEPTED, lost),
-    ]
+    assert [(found.breach, found.subject) for found in fleet.jobs.settle()] == [(Breach.LOST, lost)]
     assert fleet.jobs.job(kept).status is JobState.SUCCEEDED
