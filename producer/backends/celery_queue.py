@@ -22,8 +22,8 @@ def transport_options(visibility_timeout_s: float) -> dict[str, object]:
         # A message that is not acknowledged in this time is delivered again; running tasks renew it with `keep`. A late
         # one costs nothing, since rings are repeated: this only keeps dead workers' messages from staying behind.
         "visibility_timeout": visibility_timeout_s,
-        # Look for such messages every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
-        "unacked_restore_interval": 5,
+        # Look for such messages at least every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
+        "unacked_restore_interval": min(5, visibility_timeout_s / 3),
         "unacked_restore_throttle": 1,
         # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
         "socket_timeout": 15,

@@ -49,13 +49,16 @@ class PageRead:
 class StandInEngine(OCREngine):
     """An OCREngine to whoever calls it. Deterministic: the same pixels give the same result, in every process."""
 
-    def __init__(self, *, device: str = "cpu", cpu_threads: int | None = None) -> None:
-        """Loads nothing, so the parent's constructor must not run. Raises: KeyError: the folder is not set."""
+    def __init__(self, *, device: str = "cpu", cpu_threads: int | None = None, desk: Path | None = None) -> None:
+        """Loads nothing, so the parent's constructor must not run.
+
+        desk: the folder; None: that of the environment. Raises: KeyError: it is not set.
+        """
         self.profile = "stand-in"
         self.models = {"text_recognition": "stand-in@0"}
         self.runtime = "stand-in"
         self.device = device
-        self._desk = Desk(Path(os.environ[DIR_VARIABLE]))
+        self._desk = Desk(desk or Path(os.environ[DIR_VARIABLE]))
 
     def warm_up(self) -> None:
         """There is nothing to warm."""
