@@ -29,7 +29,7 @@ _Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Window:
-    """The part of a page that a polygon touches, in pixels: columns `left` to `right` - 1, rows `top` to `bottom` - 1."""
+    """The pixels of a page that a polygon touches; `right` and `bottom` are the first beyond it."""
 
     left: int
     top: int

@@ -31,6 +31,16 @@ class Run:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ink:
+    """The bounds of what is drawn, pixels from the pen's start on the baseline, downwards; a space has none."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 def typeset(text: str, width: int, height: int) -> PIL.Image.Image:
     """Black text on a white "L" patch of this size, in pixels; tall patches are set downwards. Nothing is cut off."""
     patch = PIL.Image.new("L", (width, height), _WHITE)
@@ -106,19 +116,21 @@ def _set_downwards(pen: ImageDraw.ImageDraw, letters: Sequence[str], width: int,
     columns = [runs_of(letter) for letter in letters]
     size = max(10, int(height / len(letters) * 0.8 * 1.2))
     for _ in range(_FITTING_STEPS):
-        widest = max(sum(_length(run, size) for run in runs) for runs in columns)
-        total = sum(_step(runs, size) for runs in columns)
+        inks = [_ink(runs, size) for runs in columns]
+        gap = _LETTER_GAP_PX if size >= _GAP_FROM_SIZE_PX else 0
+        widest = max(ink.right - ink.left for ink in inks)
+        total = sum(ink.bottom - ink.top + gap for ink in inks)
         excess = max(widest / max(width - 1, 1), total / height)
         if excess <= 1 or size == 1:
             break
         size = max(min(int(size / excess), size - 1), 1)
     top = 0.0
-    for runs in columns:
-        left = (width - sum(_length(run, size) for run in runs)) / 2
+    for runs, ink in zip(columns, inks, strict=True):
+        left = (width - ink.right + ink.left) / 2 - ink.left
         for run in runs:
-            _draw(pen, run, (left, top - _ink(runs, size)[0]), size)
+            _draw(pen, run, (left, top - ink.top), size)
             left += _length(run, size)
-        top += _step(runs, size)
+        top += ink.bottom - ink.top + gap
 
 
 def _extent(runs: Sequence[Run], size_px: int) -> tuple[int, int]:
@@ -127,19 +139,20 @@ def _extent(runs: Sequence[Run], size_px: int) -> tuple[int, int]:
     return max(ascent for ascent, _ in metrics), max(descent for _, descent in metrics)
 
 
-def _ink(runs: Sequence[Run], size_px: int) -> tuple[float, float]:
-    """Top and bottom of what is drawn, pixels below the baseline; both 0 for a space."""
-    boxes = [
-        face(size_px, run.typeface).getbbox(run.text, anchor="ls") if run.typeface else (0, -size_px, 0, 0)
-        for run in runs
-    ]
-    return min(box[1] for box in boxes), max(box[3] for box in boxes)
-
-
-def _step(runs: Sequence[Run], size_px: int) -> float:
-    """Pixels from the top of a letter to the top of the next."""
-    top, bottom = _ink(runs, size_px)
-    return bottom - top + (_LETTER_GAP_PX if size_px >= _GAP_FROM_SIZE_PX else 0)
+def _ink(runs: Sequence[Run], size_px: int) -> _Ink:
+    left, boxes = 0.0, []
+    for run in runs:
+        box = (0.0, -float(size_px), float(size_px), 0.0)
+        if run.typeface is not None:
+            box = face(size_px, run.typeface).getbbox(run.text, anchor="ls")
+        boxes.append(_Ink(left=left + box[0], top=box[1], right=left + box[2], bottom=box[3]))
+        left += _length(run, size_px)
+    return _Ink(
+        left=min(box.left for box in boxes),
+        top=min(box.top for box in boxes),
+        right=max(box.right for box in boxes),
+        bottom=max(box.bottom for box in boxes),
+    )
 
 
 def _length(run: Run, size_px: int) -> float:
