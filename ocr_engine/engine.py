@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,13 +21,16 @@ from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
 from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
+from ocr_engine.page_choice import PageChoice
 from ocr_engine.pipeline import Pipeline
 from ocr_engine.profiles import profile_of, settings_for
-from ocr_engine.results import OCRResult, PageOrigin
+from ocr_engine.results import OCRResult, PageOrigin, stem_of
 from ocr_engine.runtimes import Runtime
+from ocr_engine.runtimes.onnx_graph import gives_grid, with_grid_output
 from ocr_engine.runtimes.plan import PADDLE, plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.sources import Source, check_page, expand
+from ocr_engine.stems import Stems
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Format, Module, find
@@ -61,21 +65,37 @@ class OCREngine:
         """Run every network once, so that the first page is not slower than the others."""
         self._open_pipeline().warm_up(settings_for(self._options, PredictOptions()))
 
-    def predict(self, input: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
+    def predict(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        **options: OptionValue,
+    ) -> list[OCRResult]:
         """Read every page of a file, folder, bytes, array (H, W, 3) BGR, or a list of those.
+
+        pages: which of each document, `"1-3,7"` or numbers from 1; None: all. An array is one page, and is read.
 
         The options are the fields of `PredictOptions`. A document that cannot be read raises, it never gives an empty
         list. Long documents: use `predict_iter`, which holds one page at a time. Raises: EngineError.
         """
-        return list(self.predict_iter(input, **options))
+        return list(self.predict_iter(input, pages=pages, stems=None, **options))
 
-    def predict_iter(self, input: Source | Sequence[Source], **options: OptionValue) -> Iterator[OCRResult]:
-        """Like `predict`, a page at a time, as they are asked for."""
-        call = PredictOptions.parse(options)
+    def predict_iter(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        stems: Stems | None = None,
+        **options: OptionValue,
+    ) -> Iterator[OCRResult]:
+        """Like `predict`, a page at a time, as they are asked for. `stems`: names that earlier calls of a run took."""
+        call, choice, stems = PredictOptions.parse(options), PageChoice.parse(pages), stems or Stems()
         for source in expand(input):
             if isinstance(source, Path | bytes):
                 with open_document(source) as document:
-                    yield from self._read_document(document, source, call)
+                    for image, origin in _chosen_pages(document, source, choice):
+                        yield self._read_page(image, _named(origin, stems), call)
             else:
                 yield self.predict_page(source, options=call)
 
@@ -105,17 +125,6 @@ class OCREngine:
     ) -> None:
         self.close()
 
-    def _read_document(self, document: Document, source: Path | bytes, call: PredictOptions) -> Iterator[OCRResult]:
-        for index in range(document.page_count):
-            start = time.perf_counter()
-            image = document.page_image(index)
-            origin = PageOrigin(
-                input_path=str(source) if isinstance(source, Path) else None,
-                page_index=document.page_index(index),
-                timings_ms={"decode": (time.perf_counter() - start) * 1000.0},
-            )
-            yield self._read_page(image, origin, call)
-
     def _read_page(self, image: Image, origin: PageOrigin, call: PredictOptions | None) -> OCRResult:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
@@ -134,7 +143,7 @@ class OCREngine:
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
         if settings.use_doc_unwarping:
-            unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
+            unwarper = self._load_unwarper()
         if settings.use_textline_orientation:
             lines = LineOrientationClassifier(
                 self._runtime(Module.TEXTLINE_ORIENTATION),
@@ -151,6 +160,16 @@ class OCREngine:
             orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
         )
 
+    def _load_unwarper(self) -> Unwarper:
+        """UVDoc in the form that the files have; in ONNX the official one is made to tell its grid."""
+        files = self._find(Module.DOC_UNWARPING)
+        if files.params is not None:
+            return Unwarper(self._open(files), takes_page=True)
+        weights = files.read().content
+        if gives_grid(weights):
+            return Unwarper(open_onnx(self._plan, weights))
+        return Unwarper(open_onnx(self._plan, with_grid_output(weights) or weights), takes_page=True)
+
     def _runtime(self, module: Module) -> Runtime:
         return self._open(self._find(module))
 
@@ -166,6 +185,27 @@ class OCREngine:
         if files.params is not None:
             return open_paddle(self._plan, files.model, files.params)
         return open_onnx(self._plan, files.read().content)
+
+
+def _chosen_pages(document: Document, source: Path | bytes, choice: PageChoice) -> Iterator[tuple[Image, PageOrigin]]:
+    for index in choice.of(document.page_count):
+        start = time.perf_counter()
+        image = document.page_image(index)
+        yield (
+            image,
+            PageOrigin(
+                input_path=str(source) if isinstance(source, Path) else None,
+                page_index=document.page_index(index),
+                timings_ms={"decode": (time.perf_counter() - start) * 1000.0},
+            ),
+        )
+
+
+def _named(origin: PageOrigin, stems: Stems) -> PageOrigin:
+    """With a name of its own among the pages of the call; what has no path gets a random one when it is saved."""
+    if origin.input_path is None:
+        return origin
+    return replace(origin, stem=stems.claim(stem_of(origin.input_path, origin.page_index)))
 
 
 def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:

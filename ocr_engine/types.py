@@ -50,13 +50,17 @@ class Line:
 class PageReading:
     """What the pipeline found on one page, before it becomes a result.
 
+    `grid`: how the page was made flat; None: it was not, or it was made flat by a network that does not tell how, and
+    then it is `flat`.
+
     `polygons` are all detected lines that could be cropped, in reading order; `lines` those whose score passes.
-    Both are in pixels of the page after it was turned and flattened. `angle` and `grid` are None when that was off.
+    Both are in pixels of the page after it was turned and flattened. `angle` is None when that was off.
     `line_classes`: 1 for a line that was upside down, 0 for one that was not; None when not asked.
     """
 
     angle: Angle | None
     grid: Grid | None = None
+    flat: Image | None = None
     line_classes: tuple[int, ...] | None = None
     polygons: tuple[Polygon, ...]
     lines: tuple[Line, ...]

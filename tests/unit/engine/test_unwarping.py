@@ -69,6 +69,7 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
     assert "unwarping" in read.timings_ms
     assert not np.array_equal(read.upright, page)
     assert read.img["preprocessed_img"].size == (3 * page.shape[1], page.shape[0] + 25)
+    assert read.original_polys is not None
     assert len(read.original_polys) == len(LINES)
     for row, polygon in enumerate(np.array(read.original_polys, dtype=np.float32)):
         for top, bottom in ((0, 3), (1, 2)):
@@ -77,10 +78,41 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
             assert abs(y - drawn) <= 8
 
 
+def test_a_place_on_a_curved_page_is_reported_where_it_was_drawn() -> None:
+    # Spots of known places on the curved page; where each lies on the flat page is searched for in its pixels.
+    width, height, grid = 640, 900, wavy()
+    places = [(int(x), int(y)) for x in range(120, 560, 60) for y in range(120, 800, 60)]
+    worst = 0.0
+    for x, y in places:
+        page = np.zeros((height, width, 3), dtype=np.uint8)
+        cv2.circle(page, (x, y), 4, (255, 255, 255), -1)
+        moments = cv2.moments(flatten(page, grid)[:, :, 0])
+        found = np.rint([moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]])
+        back = to_curved(np.array([found], dtype=np.int16), grid, width, height)
+        worst = max(worst, float(np.abs(back[0] - (x, y)).max()))
+    # Half a pixel from finding the spot on the flat page, half from rounding the way back.
+    assert worst <= 1
+
+
+def test_the_way_back_is_rounded_by_at_most_half_a_pixel() -> None:
+    # A grid without bends: the exact place is x * 0.9 on this page, whatever the knots.
+    points = np.random.default_rng(2).integers(0, 1000, (300, 2)).astype(np.int16)
+    back = to_curved(points, identity() * np.float32(0.9), 1000, 1000).astype(np.float64)
+    exact = 499.5 * (1 + 0.9 * (points / 499.5 - 1))
+    assert np.abs(back - exact).max() <= 0.5 + 1e-3
+
+
+def test_a_page_is_flattened_the_same_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = bgr(sheet())
+    in_bands = flatten(page, wavy())
+    monkeypatch.setattr("ocr_engine.geometry._BAND_ROWS", page.shape[0])
+    assert np.array_equal(in_bands, flatten(page, wavy()))
+
+
 def test_a_network_that_gives_no_grid_is_refused() -> None:
     runtime = CannedRuntime(lambda batch: np.zeros((1, 3, 712, 488), dtype=np.float32))
     with pytest.raises(ModelUnavailable, match="not a grid"):
-        Unwarper(runtime).grid_of(bgr(sheet()))
+        Unwarper(runtime).unwarp(bgr(sheet()))
     assert runtime.shapes == [(1, 3, 712, 488)]
 
 
