@@ -54,6 +54,8 @@ class OCRResult(dict[str, Any]):
     width, height: of the page as it was read, pixels, before it was turned.
     original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists; exact after turning, half a pixel an
         axis after unwarping. None: the unwarping network gives a page and does not tell how (Paddle's format).
+    original_outlines: the same lines with points along their sides, (m, n, 2): on a page that was unwarped they follow
+        the bent line within a pixel; elsewhere they are `original_polys`.
     original_word_polys: the same of `text_word_region`, (m, k, 4, 2).
     text_word_region: the quadrilateral of every word of every line, when word boxes were asked for.
     timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, unwarping, detection,
@@ -79,6 +81,7 @@ class OCRResult(dict[str, Any]):
         self.text_word_region = [list(words) for words in text_word_region]
         back = WayBack.of(page, reading)
         self.original_polys = [back.trace(line.polygon) for line in reading.lines] if back else None
+        self.original_outlines = [back.outline(line.polygon) for line in reading.lines] if back else None
         self.original_word_polys = (
             [[back.trace(_quad(word)) for word in words] for words in self.text_word_region] if back else None
         )
@@ -91,8 +94,13 @@ class OCRResult(dict[str, Any]):
 
     @property
     def original(self) -> dict[str, Any]:
-        """The page as it was given: `width` and `height` in pixels, `polys` of the lines, `word_polys` if asked for."""
-        found: dict[str, Any] = {"width": self.width, "height": self.height, "polys": self.original_polys}
+        """The page as it was given: `width`, `height` in pixels, `polys` and `outlines` of the lines, `word_polys`."""
+        found: dict[str, Any] = {
+            "width": self.width,
+            "height": self.height,
+            "polys": self.original_polys,
+            "outlines": self.original_outlines,
+        }
         if self["return_word_box"]:
             found["word_polys"] = self.original_word_polys
         return found

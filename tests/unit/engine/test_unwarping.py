@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from ocr_engine.options import OptionValue
 from ocr_engine.profiles import settings_for
 from ocr_engine.runtimes.canned import CannedRuntime
 from ocr_engine.types import Grid, Image
+from ocr_engine.way_back import WayBack
 from tests.unit.engine.drawing import LINES, bgr, sheet
 
 _BEND_PX = 20
@@ -100,6 +103,22 @@ def test_the_way_back_is_rounded_by_at_most_half_a_pixel() -> None:
     back = to_curved(points, identity() * np.float32(0.9), 1000, 1000).astype(np.float64)
     exact = 499.5 * (1 + 0.9 * (points / 499.5 - 1))
     assert np.abs(back - exact).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_an_outline_follows_the_bent_line_within_a_pixel_where_the_corners_do_not(angle: Literal[0, 90]) -> None:
+    width, height = 2400, 3200
+    back = WayBack(angle=angle, grid=wavy(), width=width, height=height)
+    line = np.array([[200, 1500], [2200, 1500], [2200, 1570], [200, 1570]], dtype=np.int16)
+    along = np.array([[x, 1500] for x in range(200, 2201, 5)], dtype=np.int16)
+    bent = np.array(back.trace(along), dtype=np.float32)
+
+    def farthest(outline: list[list[int]]) -> float:
+        shape = np.array(outline, dtype=np.float32)
+        return max(abs(cv2.pointPolygonTest(shape, (float(x), float(y)), True)) for x, y in bent)
+
+    assert farthest(back.trace(line)) > 20
+    assert farthest(back.outline(line)) <= 1.5  # a pixel, and the rounding of what it is measured with
 
 
 def test_a_page_is_flattened_the_same_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
