@@ -6,9 +6,9 @@ import json
 import secrets
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,18 +108,7 @@ class OCRResult(dict[str, Any]):
     @property
     def img(self) -> dict[str, PIL.Image.Image]:
         """The drawings by name: ocr_res_img, and preprocessed_img when the page was preprocessed."""
-        from ocr_engine.render import draw_preprocessing
-
-        upright = self.upright
-        images = {"ocr_res_img": self._draw_lines(upright)}
-        if self["model_settings"]["use_doc_preprocessor"]:
-            unwarped = self["doc_preprocessor_res"]["model_settings"]["use_doc_unwarping"]
-            # A page that was not bent is one array under two names: a page of memory less.
-            turned = self._turned if unwarped else upright
-            images["preprocessed_img"] = draw_preprocessing(
-                self._page, turned, upright, angle=self._angle, unwarped=unwarped
-            )
-        return images
+        return {name: draw() for name, draw in self._drawings()}
 
     def draw_lines(self) -> PIL.Image.Image:
         """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
@@ -135,6 +124,21 @@ class OCRResult(dict[str, Any]):
     @property
     def _turned(self) -> Image:
         return rotate_quarter(self._page, self._angle or 0)
+
+    def _drawings(self) -> Iterator[tuple[str, Callable[[], PIL.Image.Image]]]:
+        """Each with its name, made when it is called: who saves them holds one canvas at a time."""
+        upright = self.upright
+        yield "ocr_res_img", partial(self._draw_lines, upright)
+        if self["model_settings"]["use_doc_preprocessor"]:
+            yield "preprocessed_img", partial(self._draw_preprocessing, upright)
+
+    def _draw_preprocessing(self, upright: Image) -> PIL.Image.Image:
+        from ocr_engine.render import draw_preprocessing
+
+        unwarped = self["doc_preprocessor_res"]["model_settings"]["use_doc_unwarping"]
+        # A page that was not bent is one array under two names: a page of memory less.
+        turned = self._turned if unwarped else upright
+        return draw_preprocessing(self._page, turned, upright, angle=self._angle, unwarped=unwarped)
 
     def _draw_lines(self, page: Image) -> PIL.Image.Image:
         from ocr_engine.render import draw_lines
@@ -177,9 +181,10 @@ class OCRResult(dict[str, Any]):
         path = Path(save_path)
         if (guess_type(path.name)[0] or "").startswith("image/"):
             return [_write_image(path, self.draw_lines())]
-        return [
-            _write_image(path / f"{self.stem}_{name}{self._suffix(image)}", image) for name, image in self.img.items()
-        ]
+        return [self._save_drawing(path, name, draw()) for name, draw in self._drawings()]
+
+    def _save_drawing(self, folder: Path, name: str, image: PIL.Image.Image) -> Path:
+        return _write_image(folder / f"{self.stem}_{name}{self._suffix(image)}", image)
 
     def save_all(self, save_path: str | Path) -> list[Path]:
         """JSON, coordinates in the page as it was given, and drawings into a folder."""
