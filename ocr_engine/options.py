@@ -95,7 +95,7 @@ PARAMETERS = (
     Parameter(name="doc_orientation_classify_model_name", kind=str, help="Model of the page orientation."),
     Parameter(name="doc_orientation_classify_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="doc_unwarping_model_name", kind=str, help="Model of the unwarping."),
-    Parameter(name="doc_unwarping_model_dir", kind=Path, help="Folder with its inference.onnx, a grid network."),
+    Parameter(name="doc_unwarping_model_dir", kind=Path, help="Folder with its inference.onnx, in either form."),
     Parameter(name="textline_orientation_model_name", kind=str, help="Model of the line orientation."),
     Parameter(name="textline_orientation_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="textline_orientation_batch_size", kind=int, low=1, high=64, help="Lines turned together: 6."),
