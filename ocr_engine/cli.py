@@ -26,7 +26,7 @@ _TRUE, _FALSE = frozenset({"true", "yes", "t", "y", "1"}), frozenset({"false", "
 class _Order:
     """The flags that are not the engine's."""
 
-    input: Path
+    input: str
     pages: str | None
     save_path: Path | None
     json: bool
@@ -39,7 +39,7 @@ def main() -> None:
 
 # Any: typer calls it with the flags of `_signature`, checked by the table of options.
 def ocr(**flags: Any) -> None:
-    """Read an image, a PDF or a folder of them and print the text. No queue, no server."""
+    """Read an image, a PDF, a folder of them or a web address, and print the text. No queue, no server."""
     order = _Order(**{name: flags.pop(name) for name in ("input", "pages", "save_path", "json")})
     try:
         with _build(flags) as engine:
@@ -80,7 +80,7 @@ def _read(engine: OCREngine, order: _Order) -> bool:
                     advance()
             except EngineError as error:
                 failed = True
-                _complain(error, at=document if order.input.is_dir() else None)
+                _complain(error, at=document if Path(order.input).is_dir() else None)
     if order.json:
         typer.echo(json.dumps(read, ensure_ascii=False, indent=2))
     return failed
@@ -103,9 +103,17 @@ def _complain(error: EngineError, *, at: object = None) -> None:
 def _signature() -> inspect.Signature:
     """The command's flags: the input, where to save, and one flag for every option in the table."""
     flags = [
-        _flag("input", Path, "Image, PDF or folder.", "-i", "--input", default=inspect.Parameter.empty),
+        _flag(
+            "input",
+            str,
+            "Image, PDF, folder, or web address of a document.",
+            "-i",
+            "--input",
+            default=inspect.Parameter.empty,
+        ),
         _flag("pages", str | None, "Pages of each document, from 1: 1-3,7. Default: all.", "--pages"),
         _flag("save_path", Path | None, "Folder for the JSON and the drawings.", "--save_path"),
+        _flag("paddlex_config", Path | None, "A pipeline's YAML file, for what no flag says.", "--paddlex_config"),
         inspect.Parameter(
             "json",
             inspect.Parameter.KEYWORD_ONLY,
@@ -128,7 +136,8 @@ def _option_flag(parameter: Parameter) -> inspect.Parameter:
         return inspect.Parameter(
             parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
         )
-    return _flag(parameter.name, parameter.kind | None, parameter.help, name)
+    kind = tuple[int, int, int] if parameter.kind is tuple else parameter.kind
+    return _flag(parameter.name, kind | None, parameter.help, name)
 
 
 def _flag(name: str, kind: object, text: str, *spellings: str, default: object = None) -> inspect.Parameter:

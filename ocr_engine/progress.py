@@ -14,6 +14,7 @@ from rich.text import Text
 from ocr_engine.document import open_document
 from ocr_engine.errors import EngineError
 from ocr_engine.page_choice import PageChoice
+from ocr_engine.web import is_address
 
 # Other images have one page, which need not be counted.
 _PAGED_SUFFIXES = frozenset({".pdf", ".tif", ".tiff"})
@@ -46,10 +47,10 @@ def page_bar(
 
 def count_pages(document: object, choice: PageChoice) -> int:
     """How many pages will be read of a document; 0 for one that cannot be opened, which is complained about later."""
-    if not isinstance(document, Path) or document.suffix.lower() not in _PAGED_SUFFIXES:
+    if not isinstance(document, str) or is_address(document) or Path(document).suffix.lower() not in _PAGED_SUFFIXES:
         return 1
     try:
-        with open_document(document) as opened:
+        with open_document(Path(document)) as opened:
             return len(choice.of(opened.page_count))
     except EngineError:
         return 0

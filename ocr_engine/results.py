@@ -1,35 +1,25 @@
-"""The result of one page: the reference's fields, and the ways to print and save them."""
+"""The result of one page: the reference's fields, and what is known beside them."""
 
 from __future__ import annotations
 
-import json
-import secrets
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from mimetypes import guess_type
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ocr_engine.errors import InvalidRequest
 from ocr_engine.geometry import bounds, flatten, rotate_quarter
 from ocr_engine.modules.words import words_of
 from ocr_engine.profiles import PageSettings
+from ocr_engine.saving import SavedResult, plain, write_json
 from ocr_engine.types import Angle, Grid, Image, PageReading, Polygon, WordQuad
 from ocr_engine.way_back import WayBack
-from ocr_engine.whole_file import whole_file
 
 if TYPE_CHECKING:
     import PIL.Image
-
-_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".webp", ".tif", ".tiff"})
-# The formats' own limits; a drawing is twice or three times as wide as its page.
-_MAX_SIDES_PX = {".webp": 16_383, ".jpg": 65_500, ".jpeg": 65_500}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,8 +35,7 @@ class PageOrigin:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
-# Any: the values are the reference's mixture of texts, numbers, lists and int16 arrays, keyed by its field names.
-class OCRResult(dict[str, Any]):
+class OCRResult(SavedResult):
     """One page, as a dict with exactly the reference's `res` fields in its order.
 
     Polygons in the dict are pixels of the page after it was turned and flattened. Beside the dict:
@@ -71,9 +60,8 @@ class OCRResult(dict[str, Any]):
         text_word_region: Sequence[Sequence[WordQuad]] = (),
         stem: str | None = None,
     ) -> None:
-        super().__init__(fields)
+        super().__init__(fields, stem=stem)
         self._page = page
-        self._given_stem = stem
         self.height, self.width = page.shape[:2]
         self._angle: Angle | None = reading.angle
         self._grid: Grid | None = reading.grid
@@ -90,7 +78,7 @@ class OCRResult(dict[str, Any]):
     @property
     def json(self) -> dict[str, dict[str, Any]]:
         """`{"res": …, "original": …}` with lists and numbers only: the reference's object, and `original` beside it."""
-        return {"res": _plain(self), "original": self.original}
+        return {"res": plain(self), "original": self.original}
 
     @property
     def original(self) -> dict[str, Any]:
@@ -104,11 +92,6 @@ class OCRResult(dict[str, Any]):
         if self["return_word_box"]:
             found["word_polys"] = self.original_word_polys
         return found
-
-    @property
-    def img(self) -> dict[str, PIL.Image.Image]:
-        """The drawings by name: ocr_res_img, and preprocessed_img when the page was preprocessed."""
-        return {name: draw() for name, draw in self._drawings()}
 
     def draw_lines(self) -> PIL.Image.Image:
         """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
@@ -148,86 +131,13 @@ class OCRResult(dict[str, Any]):
         quads = [_quad(word) for line in self.text_word_region for word in line]
         return draw_lines(page, quads, [word for line in self["text_word"] for word in line])
 
-    # The signature is the reference's; the seed document spells the first parameter format_json.
-    def print(
-        self,
-        json_format: bool = False,
-        indent: int = 4,
-        ensure_ascii: bool = False,
-        *,
-        format_json: bool | None = None,
-    ) -> None:
-        """Write the result to standard output, arrays shortened; or as JSON when asked for."""
-        if json_format if format_json is None else format_json:
-            text = json.dumps({"res": _plain(self)}, indent=indent, ensure_ascii=ensure_ascii)
-        else:
-            with np.printoptions(threshold=1, edgeitems=1):
-                text = str({"res": dict(self)})
-        sys.stdout.write(text + "\n")
-
-    def save_to_json(self, save_path: str | Path, indent: int = 4, ensure_ascii: bool = False) -> Path:
-        """Write the inner object as JSON to a .json file, or as `{stem}_res.json` into a folder. Returns the file."""
-        path = Path(save_path)
-        if guess_type(path.name)[0] != "application/json":
-            path = path / f"{self.stem}_res.json"
-        return _write_json(path, _plain(self), indent=indent, ensure_ascii=ensure_ascii)
-
     def save_original(self, save_path: str | Path) -> Path:
         """Write `original` as `{stem}_original.json` into a folder. Returns the file."""
-        return _write_json(Path(save_path) / f"{self.stem}_original.json", self.original)
-
-    def save_to_img(self, save_path: str | Path) -> list[Path]:
-        """Write the first drawing to an image file, or all as `{stem}_{name}{suffix}` into a folder."""
-        path = Path(save_path)
-        if (guess_type(path.name)[0] or "").startswith("image/"):
-            return [_write_image(path, self.draw_lines())]
-        return [self._save_drawing(path, name, draw()) for name, draw in self._drawings()]
-
-    def _save_drawing(self, folder: Path, name: str, image: PIL.Image.Image) -> Path:
-        return _write_image(folder / f"{self.stem}_{name}{self._suffix(image)}", image)
+        return write_json(Path(save_path) / f"{self.stem}_original.json", self.original)
 
     def save_all(self, save_path: str | Path) -> list[Path]:
         """JSON, coordinates in the page as it was given, and drawings into a folder."""
         return [self.save_to_json(save_path), self.save_original(save_path), *self.save_to_img(save_path)]
-
-    @cached_property
-    def stem(self) -> str:
-        """The name that all files of this result share: no other result of the same call has it."""
-        if self._given_stem is not None:
-            return self._given_stem
-        if self["input_path"] is None:
-            return f"{int(time.time())}_{secrets.randbelow(10**8):08d}"
-        return stem_of(self["input_path"], self["page_index"])
-
-    def _suffix(self, image: PIL.Image.Image) -> str:
-        """The input's own suffix when that is an image format which can hold the drawing."""
-        suffix = Path(self["input_path"] or "").suffix.lower()
-        too_wide = max(image.size) > _MAX_SIDES_PX.get(suffix, max(image.size))
-        return suffix if suffix in _IMAGE_SUFFIXES and not too_wide else ".png"
-
-
-def stem_of(input_path: str, page_index: int | None) -> str:
-    """The reference's name: of the file, with the index of the page in a document of pages."""
-    stem = Path(input_path).stem
-    return stem if page_index is None else f"{stem}_{page_index}"
-
-
-def _write_json(path: Path, value: object, *, indent: int = 4, ensure_ascii: bool = False) -> Path:
-    with whole_file(path) as file:
-        file.write(json.dumps(value, indent=indent, ensure_ascii=ensure_ascii).encode())
-    return path
-
-
-def _write_image(path: Path, image: PIL.Image.Image) -> Path:
-    """Raises: InvalidRequest: no picture is written under that suffix."""
-    from PIL.Image import registered_extensions
-
-    kind = registered_extensions().get(path.suffix.lower())
-    if kind is None:
-        raise InvalidRequest(f"cannot write a picture as {path.name}; end its name in .png or .jpg")
-    with whole_file(path) as file:
-        image.save(file, kind)
-    return path
 
 
 def build_result(page: Image, reading: PageReading, settings: PageSettings, origin: PageOrigin) -> OCRResult:
@@ -304,14 +214,3 @@ def _detection_params(settings: PageSettings) -> dict[str, object]:
         "box_thresh": detection.box_thresh,
         "unclip_ratio": detection.unclip_ratio,
     }
-
-
-def _plain(value: object) -> Any:  # Any: JSON has no narrower type
-    """Arrays to lists, all the way down."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value

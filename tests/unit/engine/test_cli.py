@@ -108,7 +108,7 @@ def test_nothing_is_drawn_that_is_not_saved(page: Path, monkeypatch: pytest.Monk
 
 
 def test_the_bar_counts_pages_on_a_terminal_and_is_silent_elsewhere(page: Path, tmp_path: Path) -> None:
-    documents = [saved(tmp_path, "doc.pdf", pdf(*[sheet((), size=(64, 64))] * 3)), page]
+    documents = [str(saved(tmp_path, "doc.pdf", pdf(*[sheet((), size=(64, 64))] * 3))), str(page)]
     terminal, pipe = io.StringIO(), io.StringIO()
     for out, is_terminal in ((terminal, True), (pipe, False)):
         console = Console(file=out, force_terminal=is_terminal, width=100)

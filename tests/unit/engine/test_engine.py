@@ -155,8 +155,13 @@ BAD_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
 ]
 BAD_ENGINE_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
     *BAD_OPTIONS,
-    ({"lang": "korean"}, "lang='korean'"),
-    ({"ocr_version": "PP-OCRv4"}, "ocr_version='PP-OCRv4'"),
+    ({"lang": "tlh"}, "lang='tlh'"),
+    ({"ocr_version": "PP-OCRv2"}, "use PP-OCRv3, PP-OCRv4, PP-OCRv5, PP-OCRv6"),
+    ({"text_det_input_shape": (3, 100, 320)}, "multiples of 32"),
+    ({"text_det_input_shape": (1, 320, 320)}, r"must be \(3, height, width\)"),
+    ({"text_det_input_shape": (320, 320)}, "three whole numbers: C, H, W"),
+    ({"text_rec_input_shape": (3, 48, 9000)}, "between 1 and 3200"),
+    ({"text_rec_input_shape": (3, 32, 320)}, "does not fit PP-OCRv6_small_rec"),
     ({"profile": "paddleocr-9"}, "profile"),
     ({"cpu_threads": 0}, "cpu_threads"),
     ({"textline_orientation_batch_size": 0}, "textline_orientation_batch_size"),
@@ -229,7 +234,7 @@ def test_lists_and_folders_are_read_in_order(engine: OCREngine, tmp_path: Path) 
 
 BAD_SOURCES: list[tuple[object, type[Exception], str]] = [
     ("nowhere.png", SourceNotFound, r"nowhere\.png"),
-    ("https://example.org/a.png", InvalidRequest, "not fetched"),
+    ("https:///a.png", InvalidRequest, "names no host"),
     (b"text", UnsupportedMedia, "neither"),
     (b"", InvalidRequest, "0 bytes"),
     (7, InvalidRequest, "int"),
