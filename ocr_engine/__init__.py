@@ -21,11 +21,20 @@ from ocr_engine.errors import (
     UnsupportedMedia,
 )
 from ocr_engine.media import MediaType
+from ocr_engine.module_results import ModuleResult
 from ocr_engine.options import EngineOptions, PredictOptions
 from ocr_engine.results import OCRResult
+from ocr_engine.standalone import (
+    DocImgOrientationClassification,
+    TextDetection,
+    TextImageUnwarping,
+    TextLineOrientationClassification,
+    TextRecognition,
+)
 
 __all__ = [
     "DeviceUnavailable",
+    "DocImgOrientationClassification",
     "Document",
     "DocumentError",
     "DocumentLimits",
@@ -37,6 +46,7 @@ __all__ = [
     "InvalidRequest",
     "MediaType",
     "ModelUnavailable",
+    "ModuleResult",
     "OCREngine",
     "OCRResult",
     "OutOfMemory",
@@ -44,6 +54,10 @@ __all__ = [
     "PredictOptions",
     "SourceNotFound",
     "SourceUnreachable",
+    "TextDetection",
+    "TextImageUnwarping",
+    "TextLineOrientationClassification",
+    "TextRecognition",
     "TooLarge",
     "TooManyPages",
     "UnreadableDocument",
