@@ -55,6 +55,15 @@ def test_a_flag_reaches_the_engine(page: Path) -> None:
     assert json.loads(outcome.stdout)[0]["text_det_params"]["unclip_ratio"] == 2.5
 
 
+def test_a_shape_is_three_numbers(page: Path) -> None:
+    usual = json.loads(runner.invoke(app, ["-i", str(page), "--json"]).stdout)
+    flags = ["--text_det_input_shape", "3", "96", "320", "--text_rec_input_shape", "3", "48", "640"]
+    outcome = runner.invoke(app, ["-i", str(page), "--json", *flags])
+    assert outcome.exit_code == 0
+    assert json.loads(outcome.stdout)[0]["dt_polys"] != usual[0]["dt_polys"]
+    assert runner.invoke(app, ["-i", str(page), "--text_det_input_shape", "3", "97", "320"]).exit_code == 2
+
+
 def test_a_document_that_fails_exits_with_1_and_its_code(tmp_path: Path) -> None:
     outcome = runner.invoke(app, ["-i", str(saved(tmp_path, "page.png", b"text")), "--json"])
     assert outcome.exit_code == 1
