@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-
-from ocr_engine.document import Document, open_document
+from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
-from ocr_engine.modules.ctc import Alphabet
+from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
+from ocr_engine.model_choice import choose_models
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
-from ocr_engine.modules.recognition import TextRecognizer
-from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
+from ocr_engine.paddlex_config import write_config
+from ocr_engine.page_choice import PageChoice
+from ocr_engine.pages import read_pages
 from ocr_engine.pipeline import Pipeline
-from ocr_engine.profiles import profile_of, settings_for
+from ocr_engine.profiles import profile_of, resolved_options, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
-from ocr_engine.runtimes import Runtime
-from ocr_engine.runtimes.plan import PADDLE, plan_runtime
-from ocr_engine.runtimes.select import open_onnx, open_paddle
-from ocr_engine.sources import Source, check_page, expand
+from ocr_engine.sources import Source, check_page
+from ocr_engine.stems import Stems
 from ocr_engine.types import Image
-from ocr_engine.zoo.files import ModelFiles
-from ocr_engine.zoo.registry import Format, Module, find
-from ocr_engine.zoo.resolve import PADDLE as PADDLE_FORMATS
-from ocr_engine.zoo.resolve import Zoo
+from ocr_engine.zoo.registry import Model, Module
 
 
 class OCREngine:
@@ -45,39 +39,60 @@ class OCREngine:
     """
 
     def __init__(self, **options: OptionValue) -> None:
-        """Load the models. Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable."""
+        """Load the models. Beside the options, `paddlex_config`: a pipeline's YAML file, or what it would hold.
+
+        Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable.
+        """
         self._options = EngineOptions.parse(options)
         self.profile = self._options.profile or DEFAULT_PROFILE
-        self.models: dict[str, str] = {}
-        threads = self._options.cpu_threads or _allowed_cpus()
-        self._plan = plan_runtime(self._options, threads=threads)
-        self.runtime = self._plan.name
-        self.device = str(self._plan.device)
-        # OpenCV would otherwise use every core of the machine, whatever this process may have.
-        cv2.setNumThreads(threads)
-        self._pipeline: Pipeline | None = self._load()
+        loader = ModelLoader(self._options)
+        self.runtime = loader.plan.name
+        self.device = str(loader.plan.device)
+        self._chosen: dict[Module, Model] = {}
+        self._pipeline: Pipeline | None = self._load(loader)
+        self.models: dict[str, str] = dict(loader.labels)
 
     def warm_up(self) -> None:
         """Run every network once, so that the first page is not slower than the others."""
         self._open_pipeline().warm_up(settings_for(self._options, PredictOptions()))
 
-    def predict(self, input: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
-        """Read every page of a file, folder, bytes, array (H, W, 3) BGR, or a list of those.
+    def predict(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        **options: OptionValue,
+    ) -> list[OCRResult]:
+        """Read every page of a file, folder, web address, bytes, array (H, W, 3) BGR, or a list of those.
 
-        The options are the fields of `PredictOptions`. A document that cannot be read raises, it never gives an empty
-        list. Long documents: use `predict_iter`, which holds one page at a time. Raises: EngineError.
+        pages: which of each document, `"1-3,7"` or numbers from 1; None: all. An array is one page, and is read.
+
+        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's. A document that
+        cannot be read raises, it never gives an empty list. Long documents: use `predict_iter`, which holds one page
+        at a time. Raises: EngineError.
         """
-        return list(self.predict_iter(input, **options))
+        return list(self.predict_iter(input, pages=pages, stems=None, **options))
 
-    def predict_iter(self, input: Source | Sequence[Source], **options: OptionValue) -> Iterator[OCRResult]:
-        """Like `predict`, a page at a time, as they are asked for."""
+    def predict_iter(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        stems: Stems | None = None,
+        **options: OptionValue,
+    ) -> Iterator[OCRResult]:
+        """Like `predict`, a page at a time, as they are asked for. `stems`: names that earlier calls of a run took."""
+        device = options.pop("device", None)
+        if device is not None and str(parse_device(str(device))) != self.device:
+            raise InvalidRequest(f"device={device!r}: this engine is on {self.device}; build another for that device")
         call = PredictOptions.parse(options)
-        for source in expand(input):
-            if isinstance(source, Path | bytes):
-                with open_document(source) as document:
-                    yield from self._read_document(document, source, call)
-            else:
-                yield self.predict_page(source, options=call)
+        for image, origin in read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems()):
+            yield self._read_page(image, origin, call)
+
+    def ocr(self, img: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
+        """The 2.x name of `predict`, which warns."""
+        warnings.warn("ocr() is the 2.x name of predict(); use that", DeprecationWarning, stacklevel=2)
+        return self.predict(img, pages=None, **options)
 
     def predict_page(
         self,
@@ -93,6 +108,11 @@ class OCREngine:
         """
         return self._read_page(image, PageOrigin(input_path=input_path, page_index=page_index), options)
 
+    def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
+        """Write what this engine is as a configuration that PaddleX and `paddlex_config` read. Raises: OSError."""
+        models = {MODEL_NAME_OPTIONS[module]: model.name for module, model in self._chosen.items()}
+        write_config(yaml_path, resolved_options(self._options) | models)
+
     def close(self) -> None:
         """Free the models. Safe to call twice; afterwards `predict*` raises InvalidRequest."""
         self._pipeline = None
@@ -105,17 +125,6 @@ class OCREngine:
     ) -> None:
         self.close()
 
-    def _read_document(self, document: Document, source: Path | bytes, call: PredictOptions) -> Iterator[OCRResult]:
-        for index in range(document.page_count):
-            start = time.perf_counter()
-            image = document.page_image(index)
-            origin = PageOrigin(
-                input_path=str(source) if isinstance(source, Path) else None,
-                page_index=document.page_index(index),
-                timings_ms={"decode": (time.perf_counter() - start) * 1000.0},
-            )
-            yield self._read_page(image, origin, call)
-
     def _read_page(self, image: Image, origin: PageOrigin, call: PredictOptions | None) -> OCRResult:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
@@ -125,56 +134,37 @@ class OCREngine:
             raise InvalidRequest("the engine is closed; build a new one")
         return self._pipeline
 
-    def _load(self) -> Pipeline:
+    def _load(self, loader: ModelLoader) -> Pipeline:
         profile = profile_of(self._options)
-        for module in Module:
-            find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
         settings = settings_for(self._options, PredictOptions())
+        self._chosen = choose_models(self._options)
+        wanted = {
+            Module.DOC_ORIENTATION: settings.use_doc_orientation,
+            Module.DOC_UNWARPING: settings.use_doc_unwarping,
+            Module.TEXTLINE_ORIENTATION: settings.use_textline_orientation,
+            Module.TEXT_DETECTION: True,
+            Module.TEXT_RECOGNITION: True,
+        }
+        files = loader.find([self._chosen[module] for module, is_used in wanted.items() if is_used])
         orientation = unwarper = lines = None
         if settings.use_doc_orientation:
-            orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
+            orientation = OrientationClassifier(loader.open(files[Module.DOC_ORIENTATION]))
         if settings.use_doc_unwarping:
-            unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
+            unwarper = loader.open_unwarper(files[Module.DOC_UNWARPING])
         if settings.use_textline_orientation:
             lines = LineOrientationClassifier(
-                self._runtime(Module.TEXTLINE_ORIENTATION),
-                name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
+                loader.open(files[Module.TEXTLINE_ORIENTATION]),
+                name=self._chosen[Module.TEXTLINE_ORIENTATION].name,
                 batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
                 first_decides=profile.first_line_decides,
             )
-        detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
-        files = self._find(Module.TEXT_RECOGNITION)
-        reader = self._open(files)
-        batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
-        recognizer = TextRecognizer(reader, _alphabet(reader.metadata, files), batch_size=batch_size)
         return Pipeline(
-            orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
+            orientation=orientation,
+            unwarper=unwarper,
+            lines=lines,
+            detector=TextDetector(loader.open(files[Module.TEXT_DETECTION])),
+            recognizer=loader.open_recognizer(
+                files[Module.TEXT_RECOGNITION],
+                batch_size=self._options.text_recognition_batch_size or profile.recognition_batch_size,
+            ),
         )
-
-    def _runtime(self, module: Module) -> Runtime:
-        return self._open(self._find(module))
-
-    def _find(self, module: Module) -> ModelFiles:
-        name, directory = self._options.model_of(module)
-        zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
-        formats = PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,)
-        files = zoo.resolve(find(module, name), directory=directory, formats=formats)
-        self.models[module.value] = files.label
-        return files
-
-    def _open(self, files: ModelFiles) -> Runtime:
-        if files.params is not None:
-            return open_paddle(self._plan, files.model, files.params)
-        return open_onnx(self._plan, files.read().content)
-
-
-def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:
-    """The dictionary in the weights, else the one in the files beside them."""
-    if "character" not in metadata and files.config.characters is not None:
-        metadata = {"character": "\n".join(files.config.characters) + "\n"}
-    return Alphabet.of(metadata)
-
-
-def _allowed_cpus() -> int:
-    """The processors that this process may use; only Linux can tell them from those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
-from ocr_engine.geometry import crop_quad, flatten, rotate_quarter, sort_boxes
+from ocr_engine.geometry import crop_quad, rotate_quarter, sort_boxes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
-from ocr_engine.modules.unwarping import Unwarper
+from ocr_engine.modules.unwarping import Unwarped, Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
-from ocr_engine.types import Angle, Grid, Image, Line, PageReading, Polygon
+from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
 
 
 class Pipeline:
@@ -44,7 +44,7 @@ class Pipeline:
         Raises: OutOfMemory (retryable), InternalError; InvalidRequest: a module was asked for but not loaded.
         """
         timings_ms = dict(origin.timings_ms)
-        grid: Grid | None = None
+        unwarped: Unwarped | None = None
         classes: tuple[int, ...] | None = None
         # Before any work: a module that is missing is missing on every page.
         _require(self._orientation, settings.use_doc_orientation, "use_doc_orientation_classify")
@@ -55,8 +55,8 @@ class Pipeline:
                 angle, upright = self._turn_upright(page, settings)
             if self._unwarper is not None and settings.use_doc_unwarping:
                 with _timed(timings_ms, "unwarping"):
-                    grid = self._unwarper.grid_of(upright)
-                    upright = flatten(upright, grid)
+                    unwarped = self._unwarper.unwarp(upright)
+                    upright = unwarped.page
             with _timed(timings_ms, "detection"):
                 polygons, crops = self._find_lines(upright, settings)
             if self._lines is not None and settings.use_textline_orientation:
@@ -71,7 +71,8 @@ class Pipeline:
         kept = tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh)
         reading = PageReading(
             angle=angle,
-            grid=grid,
+            grid=unwarped.grid if unwarped else None,
+            flat=unwarped.page if unwarped and not unwarped.by_grid else None,
             polygons=tuple(polygons),
             line_classes=classes,
             lines=kept,
@@ -85,7 +86,7 @@ class Pipeline:
         if self._orientation is not None:
             self._orientation.classify(blank)
         if self._unwarper is not None:
-            self._unwarper.grid_of(blank)
+            self._unwarper.unwarp(blank)
         if self._lines is not None:
             self._lines.classify([blank[:48, :320]])
         self._detector.detect(blank, settings.detection)

@@ -26,7 +26,7 @@ def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) 
         width=result.width,
         height=result.height,
         result=result.json["res"],
-        original_polys=result.original_polys,
+        original_polys=result.original_polys or [],
         files=files,
         timings_ms=result.timings_ms,
     )

@@ -20,3 +20,6 @@ class Runtime(Protocol):
 
         Raises: OutOfMemory (retryable): the batch does not fit; InternalError: the library refused it.
         """
+
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        """Like `run`, with every output in the model's order."""

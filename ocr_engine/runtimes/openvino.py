@@ -67,6 +67,12 @@ class OpenVinoRuntime:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
+        return self._run(batch, 1)[0]
+
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        return self._run(batch, len(self._compiled.outputs))
+
+    def _run(self, batch: Tensor, count: int) -> tuple[Tensor, ...]:
         try:
             if not hasattr(self._requests, "own"):
                 self._requests.own = self._compiled.create_infer_request()
@@ -77,7 +83,7 @@ class OpenVinoRuntime:
             if "alloc" in str(error):
                 raise OutOfMemory from error
             raise InternalError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
-        return np.asarray(outputs[0], dtype=np.float32)
+        return tuple(np.asarray(outputs[i], dtype=np.float32) for i in range(count))
 
 
 # Any: the library's model, whose type is only known once it is imported.
