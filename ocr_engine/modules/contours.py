@@ -34,14 +34,14 @@ def quads_of(probabilities: Tensor, rules: ContourRules, *, page_width: int, pag
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
     for contour in contours[:_MAX_CANDIDATES]:
-        corners, short_side = min_area_quad(np.asarray(contour, dtype=np.int32))
-        if short_side < _MIN_SIDE_PX or rules.box_thresh > mean_inside(probabilities, corners):
+        corners = min_area_quad(np.asarray(contour, dtype=np.int32), min_side_px=_MIN_SIDE_PX)
+        if corners is None or rules.box_thresh > mean_inside(probabilities, corners):
             continue
         outline = _unclip(corners, rules.unclip_ratio)
         if outline is None:
             continue
-        grown, grown_side = min_area_quad(outline)
-        if grown_side < _MIN_GROWN_SIDE_PX:
+        grown = min_area_quad(outline, min_side_px=_MIN_GROWN_SIDE_PX)
+        if grown is None:
             continue
         quads.append(_to_page(grown, probabilities, page_width, page_height))
     return quads
