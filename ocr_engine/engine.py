@@ -20,11 +20,11 @@ from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
 from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
-from ocr_engine.pipeline import Pipeline
-from ocr_engine.profiles import profile_of, settings_for
+from ocr_engine.pipeline import PageReader, Pipeline
+from ocr_engine.profiles import PageSettings, profile_of, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes import Runtime
-from ocr_engine.runtimes.plan import PADDLE, plan_runtime
+from ocr_engine.runtimes.plan import PADDLE, PADDLEX, plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.sources import Source, check_page, expand
 from ocr_engine.types import Image
@@ -55,7 +55,7 @@ class OCREngine:
         self.device = str(self._plan.device)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)
-        self._pipeline: Pipeline | None = self._load()
+        self._pipeline: PageReader | None = self._load()
 
     def warm_up(self) -> None:
         """Run every network once, so that the first page is not slower than the others."""
@@ -120,16 +120,28 @@ class OCREngine:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
 
-    def _open_pipeline(self) -> Pipeline:
+    def _open_pipeline(self) -> PageReader:
         if self._pipeline is None:
             raise InvalidRequest("the engine is closed; build a new one")
         return self._pipeline
 
-    def _load(self) -> Pipeline:
-        profile = profile_of(self._options)
+    def _load(self) -> PageReader:
         for module in Module:
             find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
         settings = settings_for(self._options, PredictOptions())
+        return self._load_paddlex(settings) if self._plan.name == PADDLEX else self._load_ours(settings)
+
+    def _load_paddlex(self, settings: PageSettings) -> PageReader:
+        from ocr_engine.paddlex import PaddleXPipeline, formats_of
+
+        formats = formats_of(self._plan)
+        batches = {
+            Module.TEXTLINE_ORIENTATION: self._orientation_batch_size,
+            Module.TEXT_RECOGNITION: self._recognition_batch_size,
+        }
+        return PaddleXPipeline(self._plan, settings, lambda module: self._find(module, formats), batches)
+
+    def _load_ours(self, settings: PageSettings) -> PageReader:
         orientation = unwarper = lines = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
@@ -139,25 +151,34 @@ class OCREngine:
             lines = LineOrientationClassifier(
                 self._runtime(Module.TEXTLINE_ORIENTATION),
                 name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
-                batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
-                first_decides=profile.first_line_decides,
+                batch_size=self._orientation_batch_size,
+                first_decides=profile_of(self._options).first_line_decides,
             )
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
         files = self._find(Module.TEXT_RECOGNITION)
         reader = self._open(files)
-        batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
-        recognizer = TextRecognizer(reader, _alphabet(reader.metadata, files), batch_size=batch_size)
+        alphabet = _alphabet(reader.metadata, files)
+        recognizer = TextRecognizer(reader, alphabet, batch_size=self._recognition_batch_size)
         return Pipeline(
             orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
         )
 
+    @property
+    def _orientation_batch_size(self) -> int:
+        return self._options.textline_orientation_batch_size or profile_of(self._options).orientation_batch_size
+
+    @property
+    def _recognition_batch_size(self) -> int:
+        return self._options.text_recognition_batch_size or profile_of(self._options).recognition_batch_size
+
     def _runtime(self, module: Module) -> Runtime:
         return self._open(self._find(module))
 
-    def _find(self, module: Module) -> ModelFiles:
+    def _find(self, module: Module, formats: Sequence[Format] = ()) -> ModelFiles:
+        """A module's files, in a format that the runtime reads unless others are asked for."""
         name, directory = self._options.model_of(module)
         zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
-        formats = PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,)
+        formats = formats or (PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,))
         files = zoo.resolve(find(module, name), directory=directory, formats=formats)
         self.models[module.value] = files.label
         return files

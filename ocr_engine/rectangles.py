@@ -17,6 +17,7 @@ from ocr_engine.types import Corners
 
 # A side of the rectangle lies on an edge of the hull; the angle that is given has a 32-bit float's precision.
 _PARALLEL = 2e-5
+_LAST_BITS_DEG = 1e-5
 
 
 def smallest_rectangle(points: npt.NDArray[np.int32], *, min_side_px: float = 0.0) -> Corners | None:
@@ -25,10 +26,12 @@ def smallest_rectangle(points: npt.NDArray[np.int32], *, min_side_px: float = 0.
     if min(sides) < min_side_px:
         return None
     width, height = sides
-    # 4.10 says 0 to 90. At -90, along the axes, either side gives the same corners.
-    if -90.0 < angle_deg < 0.0 and min(sides) > 0.0:
-        width, height = height, width
-        angle_deg = _angle_of_first_side(points, width, angle_deg + 90.0)
+    if angle_deg < 0.0 and min(sides) > 0.0:  # else this is 4.10, or there is nothing to turn
+        if angle_deg == -90.0 and _ends_upright(points):
+            angle_deg = 90.0
+        else:
+            width, height = height, width
+            angle_deg = _angle_of_first_side(points, width, angle_deg + 90.0) if angle_deg > -90.0 else 0.0
     return _corners((middle[0], middle[1], width, height), angle_deg)
 
 
@@ -44,6 +47,22 @@ def _corners(rectangle: tuple[float, float, float, float], angle_deg: float) -> 
     return np.array([first, second, third, fourth], dtype=np.float32)
 
 
+def _ends_upright(points: npt.NDArray[np.int32]) -> bool:
+    """Whether 4.10 would say 90 degrees of a rectangle along the axes, and not 0, which are the same but for rounding.
+
+    Its callipers go round from the hull's first point and keep the last of the smallest rectangles. An edge along the
+    axes that ends in the first point is met last, at 90 degrees; all others at 0. Whether a rectangle is as small as
+    another is a matter of how far an edge's direction, as a float, is from 1.
+    """
+    hull = cv2.convexHull(points, clockwise=True)[:, 0]
+    edges = np.abs(hull - np.roll(hull, 1, axis=0))
+    lengths = edges.sum(axis=1)[edges.min(axis=1) == 0].astype(np.float32)
+    if edges[0].min() > 0:
+        return False
+    directions = lengths * (1.0 / lengths.astype(np.float64)).astype(np.float32)
+    return bool(directions[0] <= directions.min())
+
+
 def _angle_of_first_side(points: npt.NDArray[np.int32], side: float, near_deg: float) -> float:
     """The angle in all its bits, degrees, from the edge of the hull that the rectangle lies on.
 
@@ -55,7 +74,7 @@ def _angle_of_first_side(points: npt.NDArray[np.int32], side: float, near_deg: f
     cosine, sine = math.cos(math.radians(near_deg)), math.sin(math.radians(near_deg))
     along = np.abs(edges @ np.array([cosine, sine]))
     across = np.abs(edges @ np.array([-sine, cosine]))
-    best_error, best_deg = math.inf, near_deg
+    best, best_deg = (True, math.inf), near_deg
     for at in np.flatnonzero(np.minimum(along, across) < _PARALLEL * np.maximum(along, across)):
         length = math.hypot(*edges[at])
         x, y = np.abs(edges[at].astype(np.float32)) * np.float32(1.0 / length)
@@ -65,8 +84,9 @@ def _angle_of_first_side(points: npt.NDArray[np.int32], side: float, near_deg: f
         span = hull[reach.argmax()] - hull[reach.argmin()]
         extent = np.float32(span[0]) * x + np.float32(span[1]) * y
         side_x, side_y = float(x * extent), float(y * extent)
-        error = abs(float(np.float32(math.hypot(side_x, side_y))) - side)
-        if error <= best_error:
-            angle = np.float32(math.atan2(side_y, side_x)) * np.float32(180)
-            best_error, best_deg = error, float(np.float32(float(angle) / math.pi))
+        angle = np.float32(math.atan2(side_y, side_x)) * np.float32(180)
+        angle_deg = float(np.float32(float(angle) / math.pi))
+        rank = (abs(angle_deg - near_deg) > _LAST_BITS_DEG, abs(float(np.float32(math.hypot(side_x, side_y))) - side))
+        if rank <= best:
+            best, best_deg = rank, angle_deg
     return best_deg

@@ -76,6 +76,8 @@ def _unclip(corners: Corners, ratio: float) -> npt.NDArray[np.int32] | None:
 def _to_page(corners: Corners, probabilities: Tensor, page_width: int, page_height: int) -> Polygon:
     """Scale from map to page. The clamp is to the far edge itself, not to the last pixel."""
     height, width = probabilities.shape
-    scaled_x = np.clip(np.rint(corners[:, 0] * (page_width / width)), 0, page_width)
-    scaled_y = np.clip(np.rint(corners[:, 1] * (page_height / height)), 0, page_height)
+    # In 64 bits: a corner that lies halfway between two pixels in 32 bits is a pixel away in the reference.
+    exact = corners.astype(np.float64)
+    scaled_x = np.clip(np.rint(exact[:, 0] * (page_width / width)), 0, page_width)
+    scaled_y = np.clip(np.rint(exact[:, 1] * (page_height / height)), 0, page_height)
     return np.stack([scaled_x, scaled_y], axis=1).astype(np.int16)
