@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test check up parity lock clean
+.PHONY: demo test check up parity accuracy soak lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -25,6 +25,12 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
+
+accuracy: .venv/dev.stamp ## every profile against ground truth, on drawn pages or BENCH_DATA
+	@$(BIN)/python -m benchmarks.accuracy $(DATA)
+
+soak: .venv/dev.stamp ## 500 pages through one engine: the memory it rests at
+	@$(BIN)/python -m benchmarks.soak $(DATA)
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock

@@ -50,7 +50,7 @@ def test_every_name_of_an_engine_is_accepted(engine: str, name: str) -> None:
     assert planned(engine=engine).name == name
 
 
-@pytest.mark.parametrize("engine", ["paddlex", "paddle_dynamic", "transformers", "tensorflow"])
+@pytest.mark.parametrize("engine", ["paddle_dynamic", "transformers", "tensorflow"])
 def test_an_engine_that_is_not_in_this_build_is_refused_with_those_that_are(engine: str) -> None:
     with pytest.raises(InvalidRequest, match="use onnxruntime, openvino, paddle, paddle_static"):
         planned(engine=engine)
@@ -451,3 +451,17 @@ def test_weights_that_are_no_model_are_unavailable(engine_name: str) -> None:
 def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
     with OCREngine(engine=engine_name, use_doc_orientation_classify=False, cpu_threads=1) as engine:
         assert (engine.runtime, engine.device) == (engine_name, str(parse_device("cpu")))
+
+
+def test_paddlex_is_said_to_be_missing_where_it_is() -> None:
+    with pytest.raises(
+        ModelUnavailable, match=r"engine='paddlex' is not installed; run pip install 'ocrfleet\[paddle\]'"
+    ):
+        plan_runtime(EngineOptions(engine="paddlex"), threads=1, installed=lambda name: name != "paddlex")
+
+
+def test_enable_hpi_is_paddlex_own_choice_where_paddlex_was_chosen() -> None:
+    options = EngineOptions(engine="paddlex", enable_hpi=True, device="xpu:1")
+    plan = plan_runtime(options, threads=1, installed=lambda _: True)
+    assert (plan.name, plan.enable_hpi, str(plan.device)) == ("paddlex", True, "xpu:1")
+    assert not plan_runtime(EngineOptions(enable_hpi=True), threads=1, installed=lambda _: True).enable_hpi
