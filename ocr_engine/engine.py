@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,12 +19,14 @@ from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, Pred
 from ocr_engine.paddlex_config import write_config
 from ocr_engine.page_choice import PageChoice
 from ocr_engine.pages import read_pages
-from ocr_engine.pipeline import Pipeline
-from ocr_engine.profiles import profile_of, resolved_options, settings_for
+from ocr_engine.pipeline import PageReader, Pipeline
+from ocr_engine.profiles import PageSettings, profile_of, resolved_options, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
+from ocr_engine.runtimes.plan import PADDLEX
 from ocr_engine.sources import Source, check_page
 from ocr_engine.stems import Stems
 from ocr_engine.types import Image
+from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Model, Module
 
 
@@ -49,7 +51,7 @@ class OCREngine:
         self.runtime = loader.plan.name
         self.device = str(loader.plan.device)
         self._chosen: dict[Module, Model] = {}
-        self._pipeline: Pipeline | None = self._load(loader)
+        self._pipeline: PageReader | None = self._load(loader)
         self.models: dict[str, str] = dict(loader.labels)
 
     def warm_up(self) -> None:
@@ -129,23 +131,39 @@ class OCREngine:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
 
-    def _open_pipeline(self) -> Pipeline:
+    def _open_pipeline(self) -> PageReader:
         if self._pipeline is None:
             raise InvalidRequest("the engine is closed; build a new one")
         return self._pipeline
 
-    def _load(self, loader: ModelLoader) -> Pipeline:
-        profile = profile_of(self._options)
+    def _load(self, loader: ModelLoader) -> PageReader:
         settings = settings_for(self._options, PredictOptions())
         self._chosen = choose_models(self._options)
         wanted = {
             Module.DOC_ORIENTATION: settings.use_doc_orientation,
-            Module.DOC_UNWARPING: settings.use_doc_unwarping,
+            # PaddleX refuses it, and says why.
+            Module.DOC_UNWARPING: settings.use_doc_unwarping and loader.plan.name != PADDLEX,
             Module.TEXTLINE_ORIENTATION: settings.use_textline_orientation,
             Module.TEXT_DETECTION: True,
             Module.TEXT_RECOGNITION: True,
         }
         files = loader.find([self._chosen[module] for module, is_used in wanted.items() if is_used])
+        if loader.plan.name == PADDLEX:
+            return self._load_paddlex(loader, settings, files)
+        return self._load_ours(loader, settings, files)
+
+    def _load_paddlex(
+        self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]
+    ) -> PageReader:
+        from ocr_engine.paddlex import PaddleXPipeline
+
+        batches = {
+            Module.TEXTLINE_ORIENTATION: self._orientation_batch_size,
+            Module.TEXT_RECOGNITION: self._recognition_batch_size,
+        }
+        return PaddleXPipeline(loader.plan, settings, files, batches)
+
+    def _load_ours(self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]) -> PageReader:
         orientation = unwarper = lines = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(loader.open(files[Module.DOC_ORIENTATION]))
@@ -155,8 +173,8 @@ class OCREngine:
             lines = LineOrientationClassifier(
                 loader.open(files[Module.TEXTLINE_ORIENTATION]),
                 name=self._chosen[Module.TEXTLINE_ORIENTATION].name,
-                batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
-                first_decides=profile.first_line_decides,
+                batch_size=self._orientation_batch_size,
+                first_decides=profile_of(self._options).first_line_decides,
             )
         return Pipeline(
             orientation=orientation,
@@ -165,6 +183,14 @@ class OCREngine:
             detector=TextDetector(loader.open(files[Module.TEXT_DETECTION])),
             recognizer=loader.open_recognizer(
                 files[Module.TEXT_RECOGNITION],
-                batch_size=self._options.text_recognition_batch_size or profile.recognition_batch_size,
+                batch_size=self._recognition_batch_size,
             ),
         )
+
+    @property
+    def _orientation_batch_size(self) -> int:
+        return self._options.textline_orientation_batch_size or profile_of(self._options).orientation_batch_size
+
+    @property
+    def _recognition_batch_size(self) -> int:
+        return self._options.text_recognition_batch_size or profile_of(self._options).recognition_batch_size

@@ -15,7 +15,7 @@ from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.onnx_graph import gives_grid, with_grid_output
-from ocr_engine.runtimes.plan import PADDLE, plan_runtime
+from ocr_engine.runtimes.plan import PADDLE, PADDLEX, RuntimePlan, plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
@@ -50,7 +50,7 @@ class ModelLoader:
         self.plan = plan_runtime(options, threads=threads)
         self.labels: dict[str, str] = {}
         self._zoo = Zoo.at(options.model_cache_dir, options.model_source)
-        self._formats: Sequence[Format] = PADDLE_FORMATS if self.plan.name == PADDLE else (Format.ONNX,)
+        self._formats = _formats_of(self.plan)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)
 
@@ -137,6 +137,15 @@ class ModelLoader:
             except ModelUnavailable:
                 continue  # a damaged copy is no advice
         return names
+
+
+def _formats_of(plan: RuntimePlan) -> Sequence[Format]:
+    """The formats that a runtime reads. Raises: InvalidRequest."""
+    if plan.name == PADDLEX:
+        from ocr_engine.paddlex import formats_of
+
+        return formats_of(plan)
+    return PADDLE_FORMATS if plan.name == PADDLE else (Format.ONNX,)
 
 
 def _blank(shape: Sequence[int]) -> Image:

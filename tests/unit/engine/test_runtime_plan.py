@@ -16,7 +16,7 @@ def test_every_name_of_an_engine_is_accepted(engine: str, name: str) -> None:
     assert planned(engine=engine).name == name
 
 
-@pytest.mark.parametrize("engine", ["paddlex", "paddle_dynamic", "transformers", "tensorflow"])
+@pytest.mark.parametrize("engine", ["paddle_dynamic", "transformers", "tensorflow"])
 def test_an_engine_that_is_not_in_this_build_is_refused_with_those_that_are(engine: str) -> None:
     with pytest.raises(InvalidRequest, match="use onnxruntime, openvino, paddle, paddle_static"):
         planned(engine=engine)
@@ -154,3 +154,15 @@ def test_engine_config_is_flat_or_under_the_name_of_an_engine() -> None:
     )
     assert flat == keyed
     assert keyed.config == {"run_mode": "paddle"}
+
+
+def test_paddlex_is_said_to_be_missing_where_it_is() -> None:
+    missing = r"engine='paddlex' is not installed; run pip install 'ocrfleet\[paddle\]'"
+    with pytest.raises(ModelUnavailable, match=missing):
+        planned_with({"onnxruntime", "paddle"}, engine="paddlex")
+
+
+def test_enable_hpi_is_paddlex_own_choice_where_paddlex_was_chosen() -> None:
+    plan = planned(engine="paddlex", enable_hpi=True, device="xpu:1")
+    assert (plan.name, plan.enable_hpi, str(plan.device)) == ("paddlex", True, "xpu:1")
+    assert not planned(enable_hpi=True).enable_hpi
