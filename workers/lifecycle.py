@@ -99,7 +99,6 @@ def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queu
         ),
         max_attempts=settings.max_attempts,
         unit_pages=settings.unit_pages,
-        retention_s=settings.result_ttl_s,
         lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
         page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
     )

@@ -163,12 +163,15 @@ class Job(Strict):
 class JobRecord(Strict):
     """A job as the store keeps it: the public part, the request, the source and whose it is.
 
+    ttl_s: how long it may wait for a worker. retention_s: how long it is kept from its end.
     `run` counts from 0 how often the job was asked to run again.
     """
 
     job: Job
     request: JobRequest
     source: SourceInfo
+    ttl_s: int
+    retention_s: int
     owner: str = ""
     run: int = 0
 

@@ -1,10 +1,11 @@
 -- Run an ended job again: the pages that failed, or all that have no result. ARGV: id. Answers: missing | open | succeeded |
--- queued, queue to ring.
+-- expired | queued, queue to ring.
 local id = ARGV[1]
 local job, state = job_key(id), field(id, 'state')
 if not state then return {'missing', ''} end
 if is_open(state) then return {'open', ''} end
 if state == 'succeeded' then return {'succeeded', ''} end
+if number(id, 'keep_until_ms') <= now then return {'expired', ''} end
 local keep = now + number(id, 'ttl_ms') + number(id, 'retention_ms')
 local pages = redis.call('HGETALL', job .. ':pages')
 for at = 1, #pages, 2 do
