@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from producer.contract import names
 from producer.contract.errors import Expired, JobFailed, NotFinished, NotFound, WaitTimeout
-from producer.contract.jobs import Event, Job, JobRecord, JobRequest, JobState
+from producer.contract.jobs import DeadLetter, Event, Job, JobRecord, JobRequest, JobState
 from producer.contract.leases import SubmitOutcome
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
@@ -130,10 +130,11 @@ class Producer:
                 continue  # past its retention; the sweep takes it off the list
         return found
 
-    def dead_pages(self, job_id: str) -> dict[int, str]:
-        """The failed pages of a job and the code of each. Raises: NotFound."""
-        self._record(job_id)
-        return {page: error.code for page, error in sorted(self._jobs.pages(job_id).items()) if error}
+    def dead_letter(self, job_id: str) -> DeadLetter:
+        """One job with the error of each of its failed pages. Raises: NotFound."""
+        job = self.status(job_id)
+        pages = {page: error for page, error in sorted(self._jobs.pages(job_id).items()) if error}
+        return DeadLetter(job=job, pages=pages)
 
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first. Raises: NotFound."""

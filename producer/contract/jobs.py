@@ -160,6 +160,13 @@ class Job(Strict):
     idempotency_key: str | None = None
 
 
+class DeadLetter(Strict):
+    """A job that gave up on its document or on pages of it, and why."""
+
+    job: Job
+    pages: Mapping[int, JobError] = Field(description="The failed pages, counted from 1")
+
+
 class JobRecord(Strict):
     """A job as the store keeps it: the public part, the request, the source and whose it is.
 
