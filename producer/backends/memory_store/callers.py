@@ -26,9 +26,7 @@ class MemoryJobs:
             answer = self._answered(job)
             if answer:
                 return answer
-            entries = state.jobs.values()
-            open_now = sum(not one.state.is_terminal for one in entries) + sum(one.in_work for one in entries)
-            if open_now >= job.max_open:
+            if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
                 raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
             now = state.now()
             entry = Entry(new=job, created=now, expires=now + job.ttl_s, keep_until=now + job.ttl_s + job.retention_s)
@@ -115,8 +113,9 @@ class MemoryJobs:
                 raise IdempotencyMismatch(details={"job_id": seen[0]})
             return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
         done = state.reuse.get(job.reuse_key) if job.reuse_key else None
-        if done in state.jobs and state.jobs[done].state is JobState.SUCCEEDED:
-            return Submitted(job_id=done, outcome=SubmitOutcome.REUSED)
+        entry = state.jobs.get(done) if done else None
+        if entry and entry.state is JobState.SUCCEEDED and entry.keep_until > state.now():
+            return Submitted(job_id=entry.new.id, outcome=SubmitOutcome.REUSED)
         return None
 
 

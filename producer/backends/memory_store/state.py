@@ -67,6 +67,11 @@ class Entry:
         return sum(unit.token is not None for unit in self.units.values())
 
     @property
+    def looked_at(self) -> int:
+        """How much of it the reconciler has an eye on: the job, and its units in work or waiting for their time."""
+        return (not self.state.is_terminal) + sum(unit.at < float("inf") for unit in self.units.values())
+
+    @property
     def units_total(self) -> int:
         """Before it is planned a job has one unit."""
         return -(-self.plan.pages_total // self.plan.unit_pages) if self.plan else 1

@@ -18,7 +18,7 @@ if redis.call('HGET', row, 'attempts') == '0' then
   redis.call('HSET', row, 'state', 'superseded')
   redis.call('ZREM', WEBHOOKS, event)
 end
-redis.call('HDEL', job, 'finished_ms', 'started_ms', 'error', 'outputs', 'units_total', 'next_unit', 'units_done')
+redis.call('HDEL', job, 'finished_ms', 'started_ms', 'error', 'outputs', 'pages_total', 'units_total', 'next_unit', 'units_done')
 redis.call('HSET', job, 'state', 'queued', 'expires_ms', now + number(id, 'ttl_ms'), 'keep_until_ms', keep, 'pages_failed', 0)
 redis.call('HINCRBY', job, 'run', 1)
 keep_until(id, keep)
