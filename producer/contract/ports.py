@@ -212,7 +212,7 @@ class JobStore(Protocol):
     def outbox(self) -> Outbox: ...
 
     def ping(self) -> None:
-        """Answer if the store can be reached. Raises: Unavailable."""
+        """Answer if the store can be reached and takes writes. Raises: Unavailable."""
 
     def close(self) -> None:
         """Give its connections back."""
