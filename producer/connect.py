@@ -43,12 +43,11 @@ def connect_queue(settings: Settings) -> CeleryQueue:
 
 def connect_recovery(settings: Settings) -> Recovery:
     """A Recovery on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
-    from producer.backends.celery_queue import CeleryQueue
     from producer.backends.redis_store import RedisJobStore
     from producer.recover import Recovery
 
     redis_url, _ = addresses(settings)
-    return Recovery(RedisJobStore(redis_url).upkeep, connect_objects(settings), CeleryQueue(redis_url))
+    return Recovery(RedisJobStore(redis_url).upkeep, connect_objects(settings), connect_queue(settings))
 
 
 def connect_objects(settings: Settings) -> ObjectStore:

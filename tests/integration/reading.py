@@ -12,7 +12,7 @@ from ocr_engine import DocumentLimits, OCRResult, PredictOptions
 from ocr_engine.types import Image, PageReading
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from tests.contract.job_stores import CPU
-from workers.heartbeat import PageBounds
+from workers.heartbeat import LeaseTimes, PageBounds
 from workers.process import ProcessLimits, UnitProcessor
 
 
@@ -48,6 +48,7 @@ def processor(
         document=DocumentLimits(),
         max_attempts=3,
         unit_pages=2,
+        lease=LeaseTimes(lease_s=8, heartbeat_s=2),
         page=PageBounds(timeout_s=60, memory_bytes=1 << 40),
     )
     made = UnitProcessor(engine=engine, store=store, objects=objects, doorbell=doorbell, limits=limits, worker=CPU)

@@ -42,7 +42,7 @@ WRITES = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[RedisServer]:  # its own: it is broken here
-    with start_redis(appendonly=True) as server:
+    with start_redis(fsync="always") as server:
         yield server
 
 
@@ -156,7 +156,7 @@ def test_redis_is_loading(api: Api, admin: redis.Redis, server: RedisServer) -> 
         for number in range(40_000):
             pipeline.set(f"filler:{number}", "")
         pipeline.execute()
-    server.restart_slowly(key_load_delay_us=1)  # some 60 us with the call; it answers after each 1024 keys
+    server.restart("--key-load-delay", "1")  # some 60 us with the call; it answers after each 1024 keys
     api.check_unavailable(("GET", "/health/ready"))
     api.check_goes_on()
 

@@ -49,13 +49,6 @@ class RedisServer:
     def is_running(self) -> bool:
         return self._process.is_running()
 
-    def restart_slowly(self, *, key_load_delay_us: int) -> None:
-        """Kill it and start it again; return while it still loads its keys, and answers everything with LOADING."""
-        self.kill()
-        command = [*_binary(), *self._options(), "--key-load-delay", str(key_load_delay_us)]
-        self._process = ServerProcess(command, self._folder / "redis.log")
-        self._process.wait_until(lambda: accepts(self.port))
-
     def pause(self) -> None:
         self._process.pause()
 
