@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import redis
@@ -115,7 +116,7 @@ class Twins:
         assert set(self.real.upkeep.outdated(limit=1000)) == set(self.twin.upkeep.outdated(limit=1000))
         self.due()
         for job_id in self.jobs:
-            record = self.both(lambda store, job_id=job_id: _shown(store.jobs.get(job_id)))  # type: ignore[misc]  # bound
+            record = self.both(partial(_record_of, job_id))
             assert self.real.jobs.pages(job_id) == self.twin.jobs.pages(job_id)
             kinds = [event.type for event in self.real.jobs.events(job_id)]
             assert kinds == [event.type for event in self.twin.jobs.events(job_id)]
@@ -142,6 +143,10 @@ def _claimed(claim: Claim | None) -> object:
         (claim.lease.job_id, claim.lease.unit, claim.plan, claim.deaths, claim.waits),
         (dict(claim.crashes), claim.more, _shown(claim.record)),
     )
+
+
+def _record_of(job_id: str, store: JobStore) -> JobRecord:
+    return _shown(store.jobs.get(job_id))
 
 
 def _shown(record: JobRecord) -> JobRecord:
