@@ -12,6 +12,7 @@ from producer.settings import Settings, load_settings
 if TYPE_CHECKING:
     from producer.backends.celery_queue import CeleryQueue
     from producer.direct import Producer
+    from producer.recover import Recovery
 
 
 def connect(settings: Settings | None = None) -> Producer:
@@ -38,6 +39,15 @@ def connect_queue(settings: Settings) -> CeleryQueue:
     from producer.backends.celery_queue import CeleryQueue
 
     return CeleryQueue(addresses(settings)[0], visibility_timeout_s=settings.visibility_timeout_s)
+
+
+def connect_recovery(settings: Settings) -> Recovery:
+    """A Recovery on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
+    from producer.backends.redis_store import RedisJobStore
+    from producer.recover import Recovery
+
+    redis_url, _ = addresses(settings)
+    return Recovery(RedisJobStore(redis_url).upkeep, connect_objects(settings), connect_queue(settings))
 
 
 def connect_objects(settings: Settings) -> ObjectStore:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from producer.contract import names
 from producer.contract.errors import Expired, JobFailed, NotFinished, NotFound, WaitTimeout
-from producer.contract.jobs import Event, Job, JobRecord, JobRequest, JobState
+from producer.contract.jobs import DeadLetter, Event, Job, JobRecord, JobRequest, JobState
 from producer.contract.leases import SubmitOutcome
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
@@ -31,7 +31,6 @@ class Producer:
         self._jobs = store.jobs
         self._objects = objects
         self._queue = queue
-        self._limits = limits
         self._intake = Intake(jobs=store.jobs, objects=objects, doorbell=queue, limits=limits)
 
     def close(self) -> None:
@@ -102,14 +101,14 @@ class Producer:
         self._jobs.cancel(_checked(job_id))
         record = self._record(job_id)
         if record.job.status is JobState.CANCELLED:
-            self._put_manifest(record)
+            put_manifest(self._objects, record)
         return record.job
 
     def retry(self, job_id: str) -> Job:
-        """Run an ended job again: the pages that failed, or the whole. Raises: NotFound, InvalidRequest."""
+        """Run an ended job again: the pages that failed, or the whole. Raises: NotFound, InvalidRequest, Expired."""
         ring = self._jobs.retry(_checked(job_id))
         record = self._record(job_id)
-        self._put_manifest(record)
+        put_manifest(self._objects, record)
         self._intake.ring(ring)
         return record.job
 
@@ -131,10 +130,11 @@ class Producer:
                 continue  # past its retention; the sweep takes it off the list
         return found
 
-    def dead_pages(self, job_id: str) -> dict[int, str]:
-        """The failed pages of a job and the code of each. Raises: NotFound."""
-        self._record(job_id)
-        return {page: error.code for page, error in sorted(self._jobs.pages(job_id).items()) if error}
+    def dead_letter(self, job_id: str) -> DeadLetter:
+        """One job with the error of each of its failed pages. Raises: NotFound."""
+        job = self.status(job_id)
+        pages = {page: error for page, error in sorted(self._jobs.pages(job_id).items()) if error}
+        return DeadLetter(job=job, pages=pages)
 
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first. Raises: NotFound."""
@@ -163,19 +163,28 @@ class Producer:
             raise Expired() from error
 
     def page(self, job_id: str, page: int) -> bytes:
-        """One page's JSON as soon as it is done; pages count from 1. Raises: NotFound, NotFinished."""
+        """One page's JSON as soon as it is done; pages count from 1. Raises: NotFound, NotFinished, Expired."""
         job = self.status(job_id)
         try:
             return self._objects.get(names.page_key(job_id, page))
         except NotFound as error:
             if not job.status.is_terminal:
                 raise NotFinished(f"page {page} of job {job_id} is not done") from error
+            self._check_kept(job_id)
             raise NotFound(f"job {job_id} has no result for page {page}") from error
 
     def locate(self, job_id: str, name: str, *, expires_s: int = 600) -> str | None:
-        """An address to fetch a result file from, or None when the store has none: then `open`. Raises: NotFound."""
+        """An address to fetch a result file from, or None when the store has none: then `open`.
+
+        Raises: NotFound, Expired.
+        """
         key = self._file_key(job_id, name)
-        self._objects.head(key)
+        try:
+            self._objects.head(key)
+        except NotFound:
+            self.status(job_id)
+            self._check_kept(job_id)
+            raise
         return self._objects.presign(key, expires_s=expires_s)
 
     def open(self, job_id: str, name: str) -> BinaryIO:
@@ -193,12 +202,15 @@ class Producer:
             raise NotFound(f"jobs have no file named {name!r}")
         return key
 
+    def _check_kept(self, job_id: str) -> None:
+        """The manifest is written first and deleted with the results. Raises: Expired."""
+        try:
+            self._objects.head(names.manifest_key(job_id))
+        except NotFound as error:
+            raise Expired() from error
+
     def _record(self, job_id: str) -> JobRecord:
         return self._jobs.get(_checked(job_id))
-
-    def _put_manifest(self, record: JobRecord) -> None:
-        ttl_s = record.request.ttl_s or self._limits.job_ttl_s
-        put_manifest(self._objects, record, ttl_s=ttl_s, retention_s=self._limits.result_ttl_s)
 
 
 def _checked(job_id: str) -> str:

@@ -14,7 +14,7 @@ import uuid_utils
 from producer.contract import names
 from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, Unavailable
 from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceInfo, links_of
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+from producer.contract.leases import NewJob, Submitted
 from producer.contract.manifest import Manifest
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
 from producer.source import inspect_source
@@ -62,7 +62,7 @@ class Intake:
         source = inspect_source(stream, filename=filename, max_bytes=self.limits.max_file_bytes)
         new = self._new_job(request, source, idempotency_key, owner)
         self.objects.put(names.input_key(new.id, source.filename), stream, media_type=source.media_type)
-        put_manifest(self.objects, _waiting(new), ttl_s=new.ttl_s, retention_s=new.retention_s)
+        put_manifest(self.objects, _waiting(new))
         submitted = self._create(new)
         self.ring(submitted.ring)
         return submitted
@@ -94,8 +94,8 @@ class Intake:
             max_open=self.limits.max_open_jobs,
             owner=owner,
             idempotency_key=idempotency_key,
-            fingerprint=_digest(source, request.model_dump_json()) if idempotency_key else "",
-            reuse_key=_digest(source, owner, _what_is_read(request)) if request.reuse else "",
+            fingerprint=fingerprint(request, source) if idempotency_key else "",
+            reuse_key=reuse_key(request, source, owner) if request.reuse else "",
         )
 
     def _create(self, new: NewJob) -> Submitted:
@@ -108,16 +108,26 @@ class Intake:
         except (IdempotencyMismatch, QueueFull):
             self.objects.delete(names.job_prefix(new.id))
             raise
-        if submitted.outcome is not SubmitOutcome.CREATED:
+        if submitted.job_id != new.id:
             self.objects.delete(names.job_prefix(new.id))
         return submitted
 
 
-def put_manifest(objects: ObjectStore, record: JobRecord, *, ttl_s: int, retention_s: int) -> None:
+def put_manifest(objects: ObjectStore, record: JobRecord) -> None:
     """Write a job's record beside its objects. Safe to repeat."""
-    manifest = Manifest(record=record, ttl_s=ttl_s, retention_s=retention_s)
+    manifest = Manifest(written_at=datetime.now(tz=UTC), record=record)
     body = manifest.model_dump_json(exclude_defaults=True).encode()
     objects.put(names.manifest_key(record.job.id), body, media_type="application/json")
+
+
+def fingerprint(request: JobRequest, source: SourceInfo) -> str:
+    """What an idempotency key stands for: the same document and the same request."""
+    return _digest(source, request.model_dump_json())
+
+
+def reuse_key(request: JobRequest, source: SourceInfo, owner: str) -> str:
+    """The same for jobs of one owner whose results say the same."""
+    return _digest(source, owner, request.model_dump_json(include={"options", "pages", "outputs", "device"}))
 
 
 def _waiting(new: NewJob) -> JobRecord:
@@ -131,12 +141,14 @@ def _waiting(new: NewJob) -> JobRecord:
         tag=new.request.tag,
         idempotency_key=new.idempotency_key,
     )
-    return JobRecord(job=job, request=new.request, source=new.source, owner=new.owner)
-
-
-def _what_is_read(request: JobRequest) -> str:
-    """The part of a request that decides what the result says."""
-    return request.model_dump_json(include={"options", "pages", "outputs", "device"})
+    return JobRecord(
+        job=job,
+        request=new.request,
+        source=new.source,
+        ttl_s=new.ttl_s,
+        retention_s=new.retention_s,
+        owner=new.owner,
+    )
 
 
 def _digest(source: SourceInfo, *parts: str) -> str:

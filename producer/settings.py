@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     max_page_pixels: int = Field(178_956_970, ge=1, description="Largest page read")
     job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")
     result_ttl_s: int = Field(7 * DAY_S, ge=60, description="Records and results are kept this long after the end")
-    webhook_secret: SecretStr | None = Field(None, description="Standard Webhooks secret, `whsec_...`; signs webhooks")
+    webhook_secret: SecretStr | None = Field(None, description="Signs webhooks: `whsec_...`, or several with spaces")
     allow_private_urls: bool = Field(False, description="Allow webhooks to loopback and private addresses")
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
     visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")

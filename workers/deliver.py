@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address
 
 import httpx
@@ -21,6 +22,7 @@ from workers.addresses import InwardAddress, is_outside, refuse_inward
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
 _LEASE_S = 60.0  # longer than an attempt can take
 _GONE = 410
+_RETRY_AFTER_MAX_S = 86_400.0  # the longest pause of the schedule
 _DISABLE_S = 86_400.0  # a receiver that said 410 is left alone for a day, or until somebody redelivers
 _log = structlog.get_logger(__name__)
 
@@ -38,12 +40,13 @@ class WebhookDelivery:
     """Deliver the webhook of a finished job. Runs in a child of the io worker; never holds a device.
 
     Delivered at least once: the id is the same on every attempt, so that a receiver can drop repetitions.
+    secret: one, or several with spaces between. Each signs, so that receivers can change from an old one to a new one.
     """
 
     def __init__(self, store: JobStore, *, secret: str, allow_private_urls: bool) -> None:
         self._jobs = store.jobs
         self._outbox = store.outbox
-        self._signer = Webhook(secret)
+        self._signers = [Webhook(one) for one in secret.split()]
         self._allow_private_urls = allow_private_urls
 
     def deliver(self, event_id: str) -> None:
@@ -74,16 +77,19 @@ class WebhookDelivery:
             "content-type": "application/json",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(delivery.id, now, body),
+            "webhook-signature": " ".join(signer.sign(delivery.id, now, body) for signer in self._signers),
         }
         try:
             async with asyncio.timeout(TIMEOUT_S), self._client() as client:
                 await self._guard(delivery.url)
                 async with client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer:
-                    return Attempt(status=answer.status_code, retry_after_s=_seconds(answer.headers.get("Retry-After")))
+                    waits_s = _seconds(answer.headers.get("Retry-After"), now)
+                    return Attempt(status=answer.status_code, retry_after_s=waits_s)
         except (InwardAddress, SSRFProtectionError):
             return Attempt(status=None, error=str(InwardAddress.__doc__))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+        except (TimeoutError, httpx.TimeoutException):
+            return Attempt(status=None, error=f"no answer within {TIMEOUT_S:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Attempt(status=None, error=f"{type(error).__name__}: {error}")
 
     async def _guard(self, url: str) -> None:
@@ -121,5 +127,15 @@ def _is_allowed(_hostname: str, address: IPv4Address | IPv6Address, _port: int) 
     return is_outside(address)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    return min(float(retry_after), 86_400.0) if retry_after and retry_after.isdigit() else None
+def _seconds(retry_after: str | None, now: datetime) -> float | None:
+    """A Retry-After header, seconds or a date (RFC 9110, 10.2.3), bounded; None: there is none to be read."""
+    if not retry_after:
+        return None
+    if retry_after.isdecimal():
+        return min(float(retry_after), _RETRY_AFTER_MAX_S)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    waits_s = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(waits_s, 0.0), _RETRY_AFTER_MAX_S)

@@ -25,12 +25,11 @@ _log = structlog.get_logger(__name__)
 class Ending:
     """Ends jobs under a lease. Every step may be repeated: what was written is written again."""
 
-    def __init__(self, *, engine: Engine, store: JobStore, objects: ObjectStore, retention_s: int) -> None:
+    def __init__(self, *, engine: Engine, store: JobStore, objects: ObjectStore) -> None:
         self._engine = engine
         self._jobs = store.jobs
         self._leases = store.leases
         self._objects = objects
-        self._retention_s = retention_s
 
     def finish(self, claim: Claim, *, known: Mapping[int, bytes]) -> None:
         """Put the document result, then end the job: who sees the end sees the result.
@@ -66,10 +65,11 @@ class Ending:
         self._seal(claim.lease.job_id)
 
     def clean_up_deleted(self, job_id: str) -> None:
-        """If the job was deleted while it was read, take away what was stored since."""
-        try:
-            self._jobs.get(job_id)
-        except NotFound:
+        """If the job was deleted while it was read, take away what was stored since.
+
+        A record that is only gone was lost with Redis: then `recover` needs every object.
+        """
+        if self._jobs.was_forgotten(job_id):
             self._objects.delete(names.job_prefix(job_id))
 
     def _end(
@@ -97,7 +97,7 @@ class Ending:
         try:
             record = self._jobs.get(job_id)
             if record.job.status.is_terminal:
-                put_manifest(self._objects, record, ttl_s=self._retention_s, retention_s=self._retention_s)
+                put_manifest(self._objects, record)
         except (NotFound, Unavailable) as error:
             _log.warning("manifest_missed", job_id=job_id, reason=error.message)
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import socket
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,6 +24,7 @@ from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.reconciler import Reconciler
 from workers.settings import WorkerSettings
+from workers.sweep import Sweep
 
 if TYPE_CHECKING:
     from workers.engine import Engine
@@ -76,7 +78,10 @@ def _start_parent(**_signal: object) -> None:
     _log.info("worker_ready", role=worker.role, device=worker.device)
     if worker.role == "io":
         redis_url, _ = addresses(settings)
-        reconciler = Reconciler(RedisJobStore(redis_url), connect_queue(settings), connect_objects(settings))
+        store = RedisJobStore(redis_url)
+        kept = timedelta(seconds=settings.job_ttl_s + settings.result_ttl_s)
+        sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
+        reconciler = Reconciler(store, connect_queue(settings), sweep)
         threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
 
 
@@ -99,7 +104,6 @@ def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queu
         ),
         max_attempts=settings.max_attempts,
         unit_pages=settings.unit_pages,
-        retention_s=settings.result_ttl_s,
         lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
         page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
     )

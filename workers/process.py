@@ -60,7 +60,6 @@ class ProcessLimits:
     document: DocumentLimits
     max_attempts: int
     unit_pages: int
-    retention_s: int
     lease: LeaseTimes
     page: PageBounds
 
@@ -101,7 +100,7 @@ class UnitProcessor:
         self._limits = limits
         self._worker = worker
         self._reader = PageReader(engine, objects)
-        self._ending = Ending(engine=engine, store=store, objects=objects, retention_s=limits.retention_s)
+        self._ending = Ending(engine=engine, store=store, objects=objects)
 
     def work(self, *, keep_message: Callable[[], None]) -> bool:
         """Take the unit whose turn it is and do it; False: there was none. Raises: Unavailable: Redis is gone.

@@ -8,33 +8,32 @@ import threading
 
 import structlog
 
-from producer.contract import names
 from producer.contract.errors import Unavailable
-from producer.contract.ports import JobStore, ObjectStore, Queue
+from producer.contract.ports import JobStore, Queue
+from workers.sweep import Sweep
 
 INTERVAL_S = 1.0
 _LEADER_LEASE_S = 5.0
 _WEBHOOK_AGAIN_S = 10.0
 _BATCH = 200
-_SWEEP_BATCH = 20  # a sweep deletes objects, which takes a store some time each
 _log = structlog.get_logger(__name__)
 
 
 class Reconciler:
     """One step looks at everything that is due. Any number may run; one leads, and two at once do no harm."""
 
-    def __init__(self, store: JobStore, queue: Queue, objects: ObjectStore) -> None:
+    def __init__(self, store: JobStore, queue: Queue, sweep: Sweep) -> None:
         self._upkeep = store.upkeep
         self._outbox = store.outbox
         self._queue = queue
-        self._objects = objects
+        self._sweep = sweep
         self._holder = f"{socket.gethostname()}/{os.getpid()}"
 
     def step(self) -> int:
         """Mend what is due; how many things that were. Raises: Unavailable."""
         if not self._upkeep.lead("reconciler", self._holder, lease_s=_LEADER_LEASE_S):
             return 0
-        return self._take_back() + self._ring() + self._publish_webhooks() + self._sweep()
+        return self._take_back() + self._ring() + self._publish_webhooks() + self._sweep.step()
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop. Runs in a thread of the io worker's main process."""
@@ -64,12 +63,3 @@ class Reconciler:
         for event_id in due:
             self._queue.publish_webhook(event_id)
         return len(due)
-
-    def _sweep(self) -> int:
-        """Delete the objects of jobs past their retention; their records tell for a day that they have expired."""
-        outdated = self._upkeep.outdated(limit=_SWEEP_BATCH)
-        for job_id in outdated:
-            self._objects.delete(names.job_prefix(job_id))
-            self._upkeep.mark_swept(job_id)
-            _log.info("job_swept", job_id=job_id)
-        return len(outdated)

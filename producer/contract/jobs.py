@@ -160,15 +160,25 @@ class Job(Strict):
     idempotency_key: str | None = None
 
 
+class DeadLetter(Strict):
+    """A job that gave up on its document or on pages of it, and why."""
+
+    job: Job
+    pages: Mapping[int, JobError] = Field(description="The failed pages, counted from 1")
+
+
 class JobRecord(Strict):
     """A job as the store keeps it: the public part, the request, the source and whose it is.
 
+    ttl_s: how long it may wait for a worker. retention_s: how long it is kept from its end.
     `run` counts from 0 how often the job was asked to run again.
     """
 
     job: Job
     request: JobRequest
     source: SourceInfo
+    ttl_s: int
+    retention_s: int
     owner: str = ""
     run: int = 0
 

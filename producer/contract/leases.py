@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from producer.contract.jobs import JobRecord, JobRequest, SourceInfo
+from producer.contract.jobs import JobError, JobRecord, JobRequest, JobState, SourceInfo
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +116,31 @@ class NewJob:
     idempotency_key: str | None = None
     fingerprint: str = ""
     reuse_key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LostJob:
+    """A job as its manifest and its stored pages tell of it, to be put back into a store that has lost it.
+
+    pages: those that are stored; the error of a failed one. Of an unfinished job only those that have a result.
+    wait_s: how long an unfinished job may still wait for a worker. keep_s: how long it is kept from now.
+    fingerprint, reuse_key: as in `NewJob`; both stand for what they stood for when the job was made.
+    """
+
+    record: JobRecord
+    pages: Mapping[int, JobError | None]
+    wait_s: float
+    keep_s: float
+    fingerprint: str = ""
+    reuse_key: str = ""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it gave up on something that may be tried again."""
+        job = self.record.job
+        errors = [*self.pages.values(), job.error]
+        gave_up = job.status in (JobState.FAILED, JobState.PARTIAL)
+        return gave_up and any(error is not None and error.retryable for error in errors)
 
 
 def pages_of_unit(selected: Sequence[int], unit: int, plan: Plan) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import Claim, Lease, LeaseAnswer, NewJob, Plan, Submitted, Worker
+from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
 from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
 
 
@@ -18,7 +18,10 @@ class Jobs(Protocol):
     """
 
     def submit(self, job: NewJob) -> Submitted:
-        """Create the job, or find the one that answers it. Raises: IdempotencyMismatch, QueueFull."""
+        """Create the job, or find the one that answers it; the same id again is the same job.
+
+        Raises: IdempotencyMismatch, QueueFull.
+        """
 
     def get(self, job_id: str) -> JobRecord:
         """Raises: NotFound."""
@@ -27,10 +30,16 @@ class Jobs(Protocol):
         """Stop a waiting job at once, a running one at its next page. Raises: NotFound."""
 
     def retry(self, job_id: str) -> str | None:
-        """Run an ended job again where it has no result; the queue to ring. Raises: NotFound, InvalidRequest."""
+        """Run an ended job again where it has no result; the queue to ring.
+
+        Raises: NotFound; InvalidRequest: it runs, or has succeeded; Expired: its document is no longer kept.
+        """
 
     def forget(self, job_id: str) -> None:
         """Delete the record; leases on it become stale. Raises: NotFound."""
+
+    def was_forgotten(self, job_id: str) -> bool:
+        """Whether the record was deleted with `forget` within the last day. A record that was lost was not."""
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         """At most 500 events after the one with id `after`, oldest first."""
@@ -102,8 +111,12 @@ class Upkeep(Protocol):
     def mark_swept(self, job_id: str) -> None:
         """The objects of an outdated job are deleted."""
 
-    def restore(self, record: JobRecord, *, retention_s: int) -> bool:
-        """Put back an ended job's record; False: there is one already."""
+    def restore(self, lost: LostJob) -> Submitted:
+        """Put back the record of a job: an ended one as it was, with its webhook to be told; another one to be run.
+
+        EXISTING: nothing was done, because the job, or another one for its idempotency key, is there; or it was
+        deleted meanwhile.
+        """
 
     def lead(self, role: str, holder: str, *, lease_s: float) -> bool:
         """Become or stay the leader of `role` for `lease_s`."""
@@ -199,7 +212,7 @@ class JobStore(Protocol):
     def outbox(self) -> Outbox: ...
 
     def ping(self) -> None:
-        """Answer if the store can be reached. Raises: Unavailable."""
+        """Answer if the store can be reached and takes writes. Raises: Unavailable."""
 
     def close(self) -> None:
         """Give its connections back."""

@@ -51,6 +51,7 @@ def new_job(
     fingerprint: str = "",
     reuse_key: str = "",
     ttl_s: int = 3600,
+    retention_s: int = 3600,
     max_open: int = 1000,
 ) -> NewJob:
     return NewJob(
@@ -58,7 +59,7 @@ def new_job(
         request=JobRequest.model_validate(request or {}),
         source=SOURCE,
         ttl_s=ttl_s,
-        retention_s=3600,
+        retention_s=retention_s,
         max_open=max_open,
         owner=owner,
         idempotency_key=key,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
+from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import LeaseState, Plan, SubmitOutcome, Worker
 from producer.contract.names import queues_served_by
@@ -64,6 +64,18 @@ def test_the_same_idempotency_key_with_another_request_is_refused(stores: JobSto
     stores.jobs.submit(new_job(key="k", fingerprint="f"))
     with pytest.raises(IdempotencyMismatch):
         stores.jobs.submit(new_job(key="k", fingerprint="g"))
+
+
+def test_the_same_submission_sent_twice_is_one_job_and_disturbs_nobody_who_works_on_it(stores: JobStores) -> None:
+    new = new_job()
+    stores.jobs.submit(new)
+    lease = stores.claim().lease
+    again = stores.jobs.submit(new)
+    assert (again.job_id, again.outcome) == (new.id, SubmitOutcome.CREATED)
+    assert stores.jobs.get(new.id).job.status is JobState.RUNNING
+    assert stores.leases.heartbeat(lease, lease_s=60).state is LeaseState.HELD
+    keyed = new_job(key="k", fingerprint="f")
+    assert [stores.jobs.submit(keyed).outcome for _ in range(2)] == [SubmitOutcome.CREATED] * 2
 
 
 def test_another_owner_may_use_the_same_idempotency_key(stores: JobStores) -> None:
@@ -395,15 +407,20 @@ def test_a_job_that_no_worker_asks_for_expires_too(stores: JobStores) -> None:
     assert stores.jobs.get(job_id).job.status is JobState.EXPIRED
 
 
-def test_an_ended_job_is_restored_once_as_it_was(stores: JobStores) -> None:
-    lease = stores.start()
-    stores.leases.page(lease, 1)
-    stores.leases.finish(lease, JobState.SUCCEEDED, error=None, outputs={"json": "/x"}, is_dead=False)
-    record = stores.jobs.get(lease.job_id)
-    assert stores.upkeep.restore(record, retention_s=60) is False
-    stores.jobs.forget(lease.job_id)
-    assert stores.upkeep.restore(record, retention_s=60) is True
-    assert stores.jobs.get(lease.job_id) == record
+def test_a_deleted_job_is_told_from_one_that_was_never_there(stores: JobStores) -> None:
+    job_id = stores.submit()
+    assert not stores.jobs.was_forgotten(job_id)
+    stores.jobs.forget(job_id)
+    assert stores.jobs.was_forgotten(job_id)
+    assert not stores.jobs.was_forgotten("0" * 32)
+
+
+def test_a_job_whose_document_is_no_longer_kept_cannot_be_run_again(stores: JobStores) -> None:
+    job_id = stores.jobs.submit(new_job(retention_s=0)).job_id
+    stores.jobs.cancel(job_id)
+    assert stores.upkeep.outdated(limit=10) == [job_id]
+    with pytest.raises(Expired):
+        stores.jobs.retry(job_id)
 
 
 def test_one_reconciler_leads_until_its_lease_ends(stores: JobStores) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+import httpx
 import pytest
 import redis
 
 from producer.backends.celery_queue import CeleryQueue
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
+from producer.client import OcrFleetClient
 from producer.direct import Producer
 from producer.intake import ProducerLimits
+from producer.settings import Settings
+from tests.integration.serving import serving
 from tests.servers.redis import RedisServer
 
 LIMITS = ProducerLimits(
@@ -47,3 +51,21 @@ def producer(store: RedisJobStore, objects: MemoryObjectStore, redis_url: str) -
     producer = Producer(store, objects, CeleryQueue(redis_url), LIMITS)
     yield producer
     producer.close()
+
+
+@pytest.fixture
+def server(producer: Producer) -> Iterator[str]:
+    with serving(producer, Settings(max_file_bytes=1_000_000)) as address:
+        yield address
+
+
+@pytest.fixture
+def http(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[OcrFleetClient]:
+    with OcrFleetClient(server) as client:
+        yield client

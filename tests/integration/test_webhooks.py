@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import redis
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from producer.backends.redis_store import PREFIX, RedisJobStore
-from producer.contract.jobs import JobState
-from producer.contract.webhooks import DeliveryRecord, DeliveryState, event_id
+from producer.contract.jobs import JobError, JobState
+from producer.contract.webhooks import SCHEDULE_S, DeliveryRecord, DeliveryState, event_id
 from tests.contract.job_stores import CPU, new_job
 from workers.deliver import WebhookDelivery
 
+BREAK_OFF = 0  # in place of a status: read the request and hang up
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 
@@ -38,7 +41,11 @@ def answering(*statuses: int, **headers: str) -> Iterator[Answering]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(receiver.statuses.pop(0))
+            status = receiver.statuses.pop(0)
+            if status == BREAK_OFF:
+                self.close_connection = True
+                return
+            self.send_response(status)
             for name, value in receiver.headers.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
@@ -70,6 +77,13 @@ def ended_job(store: RedisJobStore, url: str) -> str:
 def kept(store: RedisJobStore, event: str) -> DeliveryRecord:
     [record] = store.outbox.deliveries(event.removeprefix("evt_"))
     return record
+
+
+def pause(delivery: DeliveryRecord) -> timedelta:
+    """From the last attempt to the next; none: nothing waits."""
+    if delivery.next_attempt_at is None:
+        return timedelta(0)
+    return delivery.next_attempt_at - delivery.log[-1].at
 
 
 def make_due(redis_url: str, event: str) -> None:
@@ -128,14 +142,128 @@ def test_a_receiver_that_is_gone_is_told_no_more(
     assert kept(store, event).state is kept(store, other).state is DeliveryState.DISABLED
 
 
-def test_retry_after_is_honoured(store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str) -> None:
-    with answering(503, Retry_After="3600") as receiver:
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_retry_after_is_honoured(store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str, status: int) -> None:
+    with answering(status, Retry_After="3600") as receiver:
         event = ended_job(store, receiver.url)
         webhooks.deliver(event)
     settled = kept(store, event)
-    assert (settled.state, settled.log[0].status) == (DeliveryState.PENDING, 503)
-    assert settled.next_attempt_at is not None
-    assert settled.next_attempt_at - settled.log[0].at == timedelta(hours=1)
+    assert (settled.state, settled.log[0].status) == (DeliveryState.PENDING, status)
+    assert pause(settled) == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("value", "shortest_s", "longest_s"),
+    [
+        (format_datetime(datetime.now(tz=UTC) + timedelta(hours=2), usegmt=True), 7000, 7200),
+        (format_datetime(datetime.now(tz=UTC) - timedelta(hours=2), usegmt=True), 4, 6),
+        ("99999999999", 86_400, 86_400),
+        ("soon", 4, 6),
+        ("-5", 4, 6),
+        ("1", 4, 6),  # never sooner than the schedule says
+    ],
+)
+def test_retry_after_may_be_a_date_and_is_bounded(
+    store: RedisJobStore, webhooks: WebhookDelivery, value: str, shortest_s: float, longest_s: float
+) -> None:
+    with answering(503, Retry_After=value) as receiver:
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+    assert timedelta(seconds=shortest_s) <= pause(kept(store, event)) <= timedelta(seconds=longest_s)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        *((status, DeliveryState.DELIVERED) for status in (200, 201, 202, 204, 299)),
+        *((status, DeliveryState.PENDING) for status in (301, 304, 307, 400, 401, 404, 429, 500, 503)),
+        (410, DeliveryState.DISABLED),
+    ],
+)
+def test_what_an_answer_means(
+    store: RedisJobStore, webhooks: WebhookDelivery, status: int, state: DeliveryState
+) -> None:
+    with answering(status) as receiver:
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+    assert (kept(store, event).state, len(receiver.got)) == (state, 1)
+
+
+def test_a_redirect_is_a_failure_and_nobody_goes_there(store: RedisJobStore, webhooks: WebhookDelivery) -> None:
+    with answering(200) as inside, answering(307, Location=inside.url) as receiver:
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+    assert (len(receiver.got), inside.got) == (1, [])
+    assert kept(store, event).log[0].status == 307
+
+
+def test_the_schedule_ends_and_the_delivery_is_kept_for_redelivery(
+    store: RedisJobStore, webhooks: WebhookDelivery, redis_url: str
+) -> None:
+    with answering(*[500] * len(SCHEDULE_S), 200) as receiver:
+        event = ended_job(store, receiver.url)
+        pauses = []
+        for _ in SCHEDULE_S:
+            assert kept(store, event).state is DeliveryState.PENDING
+            webhooks.deliver(event)
+            pauses.append(pause(kept(store, event)).total_seconds())
+            make_due(redis_url, event)
+        settled = kept(store, event)
+        assert (settled.state, settled.attempts) == (DeliveryState.GIVEN_UP, len(SCHEDULE_S))
+        for took, meant in zip(pauses, SCHEDULE_S[1:], strict=False):
+            assert 0.79 * meant <= took <= 1.21 * meant
+        webhooks.deliver(event)
+        assert len(receiver.got) == len(SCHEDULE_S)
+        store.outbox.redeliver(event)
+        webhooks.deliver(event)
+    assert kept(store, event).state is DeliveryState.DELIVERED
+    assert [attempt.status for attempt in kept(store, event).log] == [500] * len(SCHEDULE_S) + [200]
+    assert {headers["webhook-id"] for headers, _ in receiver.got} == {event}
+    assert len({body for _, body in receiver.got}) == 1
+
+
+def test_every_secret_signs_so_that_receivers_can_change_to_a_new_one(store: RedisJobStore) -> None:
+    new = "whsec_" + base64.b64encode(b"n" * 32).decode()
+    rotating = WebhookDelivery(store, secret=f"{new} {SECRET}", allow_private_urls=True)
+    with answering(200) as receiver:
+        rotating.deliver(ended_job(store, receiver.url))
+    [(headers, body)] = receiver.got
+    assert len(headers["webhook-signature"].split()) == 2
+    for secret in (new, SECRET):
+        assert Webhook(secret).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + base64.b64encode(b"x" * 32).decode()).verify(body, headers)
+
+
+def test_a_full_job_stays_under_the_size_that_receivers_expect(store: RedisJobStore, webhooks: WebhookDelivery) -> None:
+    with answering(200) as receiver:
+        request: dict[str, object] = {"webhook": {"url": receiver.url}, "metadata": {"x": "y" * 4000}, "tag": "t" * 64}
+        store.jobs.submit(new_job(request, key="k" * 128))
+        claim = store.leases.claim(CPU, lease_s=60)
+        assert claim is not None
+        error = JobError(code="internal", message="m" * 2000)
+        store.leases.finish(claim.lease, JobState.FAILED, error=error, outputs={}, is_dead=False)
+        webhooks.deliver(event_id(claim.lease.job_id, 0))
+    assert len(receiver.got[0][1]) < 20_000
+
+
+def test_a_receiver_that_hangs_or_breaks_off_is_tried_again(
+    store: RedisJobStore, webhooks: WebhookDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.deliver.TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        event = ended_job(store, f"http://127.0.0.1:{silent.getsockname()[1]}/hook")
+        webhooks.deliver(event)
+    assert kept(store, event).log[0].error == "no answer within 0.3 s"
+    with answering(BREAK_OFF) as receiver:
+        event = ended_job(store, receiver.url)
+        webhooks.deliver(event)
+        over_tls = ended_job(store, receiver.url.replace("http://", "https://"))
+        webhooks.deliver(over_tls)
+    assert len(receiver.got) == 1
+    for one in (event, over_tls):
+        assert (kept(store, one).state, kept(store, one).log[0].status) == (DeliveryState.PENDING, None)
+        assert kept(store, one).log[0].error
 
 
 def test_a_receiver_that_does_not_answer_is_tried_again(

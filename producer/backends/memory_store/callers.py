@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from producer.backends.memory_store.state import CANCELLED, Entry, State
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull
+from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.leases import NewJob, SubmitOutcome, Submitted
 from producer.contract.webhooks import DeliveryState, event_id
@@ -20,12 +20,13 @@ class MemoryJobs:
     def submit(self, job: NewJob) -> Submitted:
         state = self._state
         with state.lock:
+            if job.id in state.jobs:
+                entry = state.jobs[job.id]
+                return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=entry.queue)
             answer = self._answered(job)
             if answer:
                 return answer
-            entries = state.jobs.values()
-            open_now = sum(not one.state.is_terminal for one in entries) + sum(one.in_work for one in entries)
-            if open_now >= job.max_open:
+            if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
                 raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
             now = state.now()
             entry = Entry(new=job, created=now, expires=now + job.ttl_s, keep_until=now + job.ttl_s + job.retention_s)
@@ -58,6 +59,8 @@ class MemoryJobs:
                 raise InvalidRequest(f"job {job_id} has not ended; cancel it first, or wait")
             if entry.state is JobState.SUCCEEDED:
                 raise InvalidRequest(f"job {job_id} has succeeded; submit the document again to read it anew")
+            if entry.keep_until <= state.now():
+                raise Expired()
             row = state.rows.get(event_id(job_id, entry.run))
             if row and not row.attempts:
                 row.state = DeliveryState.SUPERSEDED
@@ -80,6 +83,11 @@ class MemoryJobs:
             for run in range(entry.run + 1):
                 self._state.rows.pop(event_id(job_id, run), None)
             del self._state.jobs[job_id]
+            self._state.forgotten.add(job_id)
+
+    def was_forgotten(self, job_id: str) -> bool:
+        with self._state.lock:
+            return job_id in self._state.forgotten
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         with self._state.lock:
@@ -105,8 +113,9 @@ class MemoryJobs:
                 raise IdempotencyMismatch(details={"job_id": seen[0]})
             return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
         done = state.reuse.get(job.reuse_key) if job.reuse_key else None
-        if done in state.jobs and state.jobs[done].state is JobState.SUCCEEDED:
-            return Submitted(job_id=done, outcome=SubmitOutcome.REUSED)
+        entry = state.jobs.get(done) if done else None
+        if entry and entry.state is JobState.SUCCEEDED and entry.keep_until > state.now():
+            return Submitted(job_id=entry.new.id, outcome=SubmitOutcome.REUSED)
         return None
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from producer.backends.memory_store.state import Entry, Row, State
 from producer.contract.errors import InvalidRequest, NotFound
-from producer.contract.jobs import JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, Plan
+from producer.contract.jobs import Event, JobError, JobState
+from producer.contract.leases import LostJob, NewJob, Plan, SubmitOutcome, Submitted
 from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
 
 _CRASHED = JobError(code="engine_crashed", message="the process that read the page died")
@@ -60,32 +60,27 @@ class MemoryUpkeep:
             self._state.swept.add(job_id)
             self._state.dead.pop(job_id, None)
 
-    def restore(self, record: JobRecord, *, retention_s: int) -> bool:
-        job, now = record.job, self._state.now()
-        with self._state.lock:
-            if job.id in self._state.jobs:
-                return False
-            new = NewJob(
-                id=job.id,
-                request=record.request,
-                source=record.source,
-                ttl_s=retention_s,
-                retention_s=retention_s,
-                owner=record.owner,
-                idempotency_key=job.idempotency_key,
-            )
-            entry = Entry(new=new, created=job.created_at.timestamp(), expires=now, state=job.status, run=record.run)
-            entry.started = job.started_at.timestamp() if job.started_at else None
-            entry.finished = job.finished_at.timestamp() if job.finished_at else None
-            entry.device, entry.attempts = job.device, job.attempts
-            entry.error, entry.outputs, entry.keep_until = job.error, job.outputs, now + retention_s
-            total = job.progress.pages_total
-            entry.plan = Plan(page_count=total, pages_total=total, unit_pages=total) if total else None
-            done = job.progress.pages_done
-            entry.pages = dict.fromkeys(range(1, done + 1))
-            entry.pages |= dict.fromkeys(range(done + 1, done + job.progress.pages_failed + 1), job.error or _CRASHED)
-            self._state.jobs[job.id] = entry
-            return True
+    def restore(self, lost: LostJob) -> Submitted:
+        state, job, key = self._state, lost.record.job, (lost.record.owner, lost.record.job.idempotency_key or "")
+        with state.lock:
+            if job.id in state.jobs or job.id in state.forgotten:
+                return Submitted(job_id=job.id, outcome=SubmitOutcome.EXISTING)
+            seen = state.idempotency.get(key) if job.idempotency_key else None
+            if seen and seen[0] in state.jobs:
+                return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
+            if job.idempotency_key:
+                state.idempotency[key] = (job.id, lost.fingerprint)
+            entry = _entry(lost, state.now())
+            state.jobs[job.id] = entry
+            if not job.status.is_terminal:
+                return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=state.offer(entry))
+            if lost.is_dead:
+                state.dead[job.id] = entry.finished or 0.0
+            if lost.reuse_key and job.status is JobState.SUCCEEDED:
+                state.reuse[lost.reuse_key] = job.id
+            state.emit(entry, f"job.{job.status}", job.error.model_dump() if job.error else {})
+            state.owe_webhook(entry, f"job.{job.status}")
+            return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED)
 
     def lead(self, role: str, holder: str, *, lease_s: float) -> bool:
         now = self._state.now()
@@ -169,6 +164,35 @@ class MemoryOutbox:
             entry = self._state.jobs.get(job_id)
             ids = [event_id(job_id, run) for run in range(entry.run + 1)] if entry else []
             return [_record(one, self._state.rows[one]) for one in ids if one in self._state.rows]
+
+
+def _entry(lost: LostJob, now: float) -> Entry:
+    """A lost job as it is kept; one that had not ended waits again."""
+    record, job = lost.record, lost.record.job
+    new = NewJob(
+        id=job.id,
+        request=record.request,
+        source=record.source,
+        ttl_s=record.ttl_s,
+        retention_s=record.retention_s,
+        owner=record.owner,
+        idempotency_key=job.idempotency_key,
+        fingerprint=lost.fingerprint,
+        reuse_key=lost.reuse_key,
+    )
+    entry = Entry(new=new, created=job.created_at.timestamp(), expires=now + lost.wait_s, run=record.run)
+    entry.attempts, entry.keep_until, entry.pages = job.attempts, now + lost.keep_s, dict(lost.pages)
+    entry.events.append(Event(id=f"{int(entry.created * 1000) - 1}-0", type="job.queued", data={}))
+    if not job.status.is_terminal:
+        return entry
+    entry.state, entry.device, entry.error, entry.outputs = job.status, job.device, job.error, job.outputs
+    entry.started = job.started_at.timestamp() if job.started_at else None
+    entry.finished = job.finished_at.timestamp() if job.finished_at else None
+    total, done = job.progress.pages_total, job.progress.pages_done
+    entry.plan = Plan(page_count=total, pages_total=total, unit_pages=total) if total else None
+    if job.status is JobState.SUCCEEDED:  # its pages are not looked at: its record tells their number
+        entry.pages = dict.fromkeys(range(1, done + 1))
+    return entry
 
 
 def _record(event: str, row: Row) -> DeliveryRecord:

@@ -67,6 +67,11 @@ class Entry:
         return sum(unit.token is not None for unit in self.units.values())
 
     @property
+    def looked_at(self) -> int:
+        """How much of it the reconciler has an eye on: the job, and its units in work or waiting for their time."""
+        return (not self.state.is_terminal) + sum(unit.at < float("inf") for unit in self.units.values())
+
+    @property
     def units_total(self) -> int:
         """Before it is planned a job has one unit."""
         return -(-self.plan.pages_total // self.plan.unit_pages) if self.plan else 1
@@ -93,7 +98,15 @@ class Entry:
             tag=request.tag,
             idempotency_key=self.new.idempotency_key,
         )
-        return JobRecord(job=job, request=request, source=self.new.source, owner=self.new.owner, run=self.run)
+        return JobRecord(
+            job=job,
+            request=request,
+            source=self.new.source,
+            ttl_s=self.new.ttl_s,
+            retention_s=self.new.retention_s,
+            owner=self.new.owner,
+            run=self.run,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,6 +144,7 @@ class State:
         self.turns = itertools.count(1)
         self.dead: dict[str, float] = {}
         self.swept: set[str] = set()
+        self.forgotten: set[str] = set()
         self.rows: dict[str, Row] = {}
         self.gone: dict[str, float] = {}
         self.leaders: dict[str, tuple[str, float]] = {}
@@ -189,6 +203,10 @@ class State:
         self.emit(entry, kind, error.model_dump() if error else {})
         if entry.new.reuse_key and state is JobState.SUCCEEDED:
             self.reuse[entry.new.reuse_key] = entry.new.id
+        self.owe_webhook(entry, kind)
+
+    def owe_webhook(self, entry: Entry, kind: str) -> None:
+        """The outbox row of the end of the job's run, if its caller wants to be told of such ends."""
         webhook = entry.new.request.webhook
         if webhook and kind in webhook.events:
             row = Row(job_id=entry.new.id, type=kind, url=str(webhook.url), created=self.now(), due=self.now())

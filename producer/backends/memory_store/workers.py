@@ -128,12 +128,12 @@ class MemoryLeases:
         """The job whose turn it is: by priority, then the owner served longest ago, then its longest waiting job."""
         for priority in order:
             heads = [
-                (self._state.places[queue, priority, owner], jobs)
-                for queue in queues
+                (self._state.places[queue, priority, owner], place, owner, jobs)
+                for place, queue in enumerate(queues)
                 for owner, jobs in self._state.ready.get((queue, priority), {}).items()
             ]
             if heads:
-                _, jobs = min(heads, key=lambda head: head[0])
+                *_, jobs = min(heads, key=lambda head: head[:3])  # ties as Redis breaks them
                 return self._state.jobs[min(jobs, key=lambda job_id: jobs[job_id])]
         return None
 

@@ -13,7 +13,14 @@ from redis.retry import Retry
 from producer.contract.errors import Unavailable
 
 PREFIX = "ocrfleet:"
-_TEMPORARY = ("LOADING", "MISCONF", "BUSY", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "OOM")
+_PING_MS = 60_000
+# The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
+_CANNOT_WRITE = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,  # a replica that has lost its master, too
+)
+_TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
 _SCRIPTS = (
     *("submit", "cancel", "retry", "forget"),
     *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
@@ -45,8 +52,9 @@ class Connection:
         self.client.close()
 
     def ping(self) -> None:
+        """A write: a Redis that is full or a replica answers a plain PING. Raises: Unavailable."""
         with available():
-            self.client.ping()
+            self.client.set(f"{PREFIX}ping", "", px=_PING_MS)
 
     def run(self, script: str, *argv: str | int) -> object:
         """What the script answers."""
@@ -79,7 +87,7 @@ def available() -> Iterator[None]:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
         raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
-    except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
+    except _CANNOT_WRITE as error:
         raise Unavailable(f"Redis cannot write now: {error}") from error
     except redis.exceptions.ResponseError as error:
         if str(error).startswith(_TEMPORARY):

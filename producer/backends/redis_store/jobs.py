@@ -6,11 +6,10 @@ import json
 from itertools import chain
 
 from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, texts
-from producer.backends.redis_store.rows import counted_pages, record_of
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
+from producer.backends.redis_store.rows import counted_pages, record_of, request_row
+from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord
 from producer.contract.leases import NewJob, SubmitOutcome, Submitted
-from producer.contract.names import queue_of
 
 _EVENTS_BATCH = 500
 
@@ -22,21 +21,11 @@ class RedisJobs:
         self._redis = connection
 
     def submit(self, job: NewJob) -> Submitted:
-        request, webhook = job.request, job.request.webhook
-        fields = {
-            # What is at its default is left out: a queued job is mostly its record.
-            "request": request.model_dump_json(exclude_defaults=True),
-            "source": job.source.model_dump_json(),
-            "queue": queue_of(request.device),
-            "priority": request.priority,
-        }
-        if webhook:
-            fields |= {"webhook_url": str(webhook.url), "webhook_events": ",".join(webhook.events)}
         outcome, job_id, ring = self._redis.run_list(
             "submit",
             *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
             *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
-            *chain.from_iterable(fields.items()),
+            *chain.from_iterable(request_row(job.request, job.source).items()),
         )
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
@@ -60,6 +49,8 @@ class RedisJobs:
             raise _no_job(job_id)
         if outcome == "open":
             raise InvalidRequest(f"job {job_id} has not ended; cancel it first, or wait")
+        if outcome == "expired":
+            raise Expired()
         if outcome == "succeeded":
             raise InvalidRequest(f"job {job_id} has succeeded; submit the document again to read it anew")
         return ring or None
@@ -67,6 +58,10 @@ class RedisJobs:
     def forget(self, job_id: str) -> None:
         if self._redis.run("forget", job_id) == "missing":
             raise _no_job(job_id)
+
+    def was_forgotten(self, job_id: str) -> bool:
+        with available():
+            return bool(self._redis.client.exists(f"{PREFIX}forgotten:{job_id}"))
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         # A stream costs 4 KB in Redis: a job gets one when it starts, and its first event is read off its record.

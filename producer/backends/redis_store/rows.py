@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 
 from producer.contract.jobs import (
-    DAY_S,
     Job,
     JobError,
     JobRecord,
@@ -18,7 +17,7 @@ from producer.contract.jobs import (
     ms_from_utc,
     utc_from_ms,
 )
-from producer.contract.leases import Plan
+from producer.contract.leases import LostJob, Plan
 from producer.contract.names import queue_of
 
 
@@ -46,34 +45,71 @@ def record_of(job_id: str, row: Mapping[str, str]) -> JobRecord:
         idempotency_key=row.get("idempotency_key"),
     )
     source = SourceInfo.model_validate_json(row["source"])
-    return JobRecord(job=job, request=request, source=source, owner=row["owner"], run=int(row.get("run", 0)))
+    return JobRecord(
+        job=job,
+        request=request,
+        source=source,
+        ttl_s=int(row["ttl_ms"]) // 1000,
+        retention_s=int(row["retention_ms"]) // 1000,
+        owner=row["owner"],
+        run=int(row.get("run", 0)),
+    )
 
 
-def row_of(record: JobRecord) -> dict[str, str]:
-    """An ended job's record as its hash, as far as anybody reads it after the end."""
-    job, request = record.job, record.request
-    times = {"created_ms": job.created_at, "started_ms": job.started_at, "finished_ms": job.finished_at}
-    row = {name: str(ms_from_utc(at)) for name, at in times.items() if at is not None}
-    if job.progress.pages_total is not None:
-        row["pages_total"] = str(job.progress.pages_total)
-    if job.idempotency_key is not None:
-        row["idempotency_key"] = job.idempotency_key
-    return row | {
-        "state": job.status,
-        "owner": record.owner,
-        "run": str(record.run),
+def request_row(request: JobRequest, source: SourceInfo) -> dict[str, str]:
+    """What was asked for, as fields of the job's hash."""
+    row = {
+        # What is at its default is left out: a queued job is mostly its record.
         "request": request.model_dump_json(exclude_defaults=True),
-        "source": record.source.model_dump_json(),
+        "source": source.model_dump_json(),
         "queue": queue_of(request.device),
         "priority": request.priority,
-        "ttl_ms": str((request.ttl_s or DAY_S) * 1000),
-        "pages_done": str(job.progress.pages_done),
-        "pages_failed": str(job.progress.pages_failed),
-        "device": job.device or "",
+    }
+    if request.webhook:
+        row |= {"webhook_url": str(request.webhook.url), "webhook_events": ",".join(request.webhook.events)}
+    return row
+
+
+def lost_row(lost: LostJob) -> dict[str, str]:
+    """A lost job as its hash; one that had not ended waits again."""
+    record, job = lost.record, lost.record.job
+    row = request_row(record.request, record.source) | {
+        "owner": record.owner,
+        "run": str(record.run),
+        "created_ms": str(ms_from_utc(job.created_at)),
+        "ttl_ms": str(record.ttl_s * 1000),
+        "retention_ms": str(record.retention_s * 1000),
         "attempts": str(job.attempts),
+    }
+    if job.idempotency_key is not None:
+        row["idempotency_key"] = job.idempotency_key
+    if lost.reuse_key:
+        row["reuse_key"] = lost.reuse_key
+    return row | (_ended_row(job) if job.status.is_terminal else {"state": JobState.QUEUED}) | _progress_row(lost)
+
+
+def _ended_row(job: Job) -> dict[str, str]:
+    row = {
+        "state": job.status,
+        "device": job.device or "",
         "error": json_or_empty(job.error),
         "outputs": json.dumps(dict(job.outputs)),
     }
+    times = {"started_ms": job.started_at, "finished_ms": job.finished_at}
+    row |= {name: str(ms_from_utc(at)) for name, at in times.items() if at is not None}
+    if job.progress.pages_total is not None:
+        row["pages_total"] = str(job.progress.pages_total)
+    return row
+
+
+def _progress_row(lost: LostJob) -> dict[str, str]:
+    """Counted from the pages themselves; a job that has succeeded is never counted on, so its record's word will do."""
+    progress = lost.record.job.progress
+    done, failed = progress.pages_done, progress.pages_failed
+    if lost.record.job.status is not JobState.SUCCEEDED:
+        failed = sum(error is not None for error in lost.pages.values())
+        done = len(lost.pages) - failed
+    return {"pages_done": str(done), "pages_failed": str(failed)}
 
 
 def plan_of(row: Mapping[str, str]) -> Plan | None:

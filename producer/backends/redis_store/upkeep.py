@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from itertools import chain
 
 from producer.backends.redis_store.connection import PREFIX, Connection, available
-from producer.backends.redis_store.rows import row_of
-from producer.contract.jobs import JobRecord
+from producer.backends.redis_store.rows import json_or_empty, lost_row
+from producer.contract.leases import LostJob, SubmitOutcome, Submitted
 
 
 class RedisUpkeep:
@@ -32,9 +33,17 @@ class RedisUpkeep:
             self._redis.client.zrem(f"{PREFIX}keep", job_id)
             self._redis.client.zrem(f"{PREFIX}dead", job_id)
 
-    def restore(self, record: JobRecord, *, retention_s: int) -> bool:
-        fields = chain.from_iterable(row_of(record).items())
-        return self._redis.run("restore", record.job.id, retention_s * 1000, *fields) == "restored"
+    def restore(self, lost: LostJob) -> Submitted:
+        job = lost.record.job
+        pages = {page: json_or_empty(error) for page, error in lost.pages.items()}
+        outcome, job_id, ring = self._redis.run_list(
+            "restore",
+            *(job.id, lost.record.owner, job.idempotency_key or "", lost.fingerprint),
+            *(int(lost.wait_s * 1000), int(lost.keep_s * 1000), int(lost.is_dead)),
+            json.dumps(pages),
+            *chain.from_iterable(lost_row(lost).items()),
+        )
+        return Submitted(job_id=job_id, outcome=SubmitOutcome(outcome), ring=ring or None)
 
     def lead(self, role: str, holder: str, *, lease_s: float) -> bool:
         key, lease_ms = f"{PREFIX}leader:{role}", int(lease_s * 1000)

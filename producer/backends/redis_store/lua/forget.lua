@@ -16,5 +16,7 @@ for run = 0, number(id, 'run') do
 end
 redis.call('ZREM', KEEP, id)
 redis.call('ZREM', DEAD, id)
+-- So that a worker in the middle of it can tell a deleted job from one that was lost with Redis.
+redis.call('SET', P .. 'forgotten:' .. id, now, 'PX', GRACE_MS)
 redis.call('DEL', job, job .. ':units', job .. ':redo', job .. ':pages', job .. ':events')
 return 'done'

@@ -5,13 +5,14 @@
 -- job:{id}:pages   page -> '' or the error it failed with
 -- ready:{queue}:{priority}          owners with work, the one served longest ago first
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
+-- forgotten:{id}   that a job was deleted
 -- due              job or job/unit -> when to look at it again
 local P = KEYS[1]
 local DUE, QUEUES, WEBHOOKS, KEEP, DEAD = P .. 'due', P .. 'queues', P .. 'webhooks', P .. 'keep', P .. 'dead'
 local PRIORITIES = {'high', 'normal', 'low'}
 local WINDOW = 32            -- units of one job in work at once: no document takes a whole fleet
 local SERVED_MS = 600000     -- an owner that asked for nothing this long is new again
-local GRACE_MS = 86400000    -- a record outlives its results by a day, to say that they have expired
+local GRACE_MS = 86400000    -- a record outlives its results by a day, to say that they have expired; so does a deletion
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local tick = clock[1] * 1000000 + clock[2] -- microseconds, the order of arrival; exact below 2^53
@@ -83,9 +84,21 @@ local function offer(id)
   return queue
 end
 
+-- The outbox row of the end of the job's run, if its caller wants to be told of such ends.
+local function owe_webhook(id, kind, keep)
+  local url, run = field(id, 'webhook_url'), number(id, 'run')
+  if not url or not string.find(field(id, 'webhook_events'), kind, 1, true) then return end
+  local event = 'evt_' .. id .. (run > 0 and '_' .. run or '')
+  local row = P .. 'webhook:' .. event
+  redis.call('HSET', row, 'job_id', id, 'type', kind, 'url', url, 'state', 'pending', 'attempts', 0, 'claimed_until_ms', 0,
+    'created_ms', now)
+  redis.call('PEXPIREAT', row, keep + GRACE_MS)
+  redis.call('ZADD', WEBHOOKS, now, event)
+end
+
 -- Terminal state, event and webhook outbox row in one step; the only way a job ends.
 local function finish(id, state, error, outputs, is_dead)
-  local job, run = job_key(id), number(id, 'run')
+  local job = job_key(id)
   local keep = now + number(id, 'retention_ms')
   unready(id)
   redis.call('ZREM', DUE, id)
@@ -100,15 +113,7 @@ local function finish(id, state, error, outputs, is_dead)
   emit(id, kind, error ~= '' and error or '{}')
   local reuse = field(id, 'reuse_key')
   if reuse and state == 'succeeded' then redis.call('SET', P .. 'reuse:' .. reuse, id, 'PXAT', keep) end
-  local url = field(id, 'webhook_url')
-  if url and string.find(field(id, 'webhook_events'), kind, 1, true) then
-    local event = 'evt_' .. id .. (run > 0 and '_' .. run or '')
-    local row = P .. 'webhook:' .. event
-    redis.call('HSET', row, 'job_id', id, 'type', kind, 'url', url, 'state', 'pending', 'attempts', 0, 'claimed_until_ms', 0,
-      'created_ms', now)
-    redis.call('PEXPIREAT', row, keep + GRACE_MS)
-    redis.call('ZADD', WEBHOOKS, now, event)
-  end
+  owe_webhook(id, kind, keep)
 end
 
 local function finish_cancelled(id)

@@ -3,6 +3,7 @@
 -- Answers: created | existing | reused | mismatch | full; job id; queue to ring.
 local id, owner, idem, fingerprint, reuse = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idem_key = P .. 'idempotency:' .. owner .. ':' .. idem
+if redis.call('EXISTS', job_key(id)) == 1 then return {'created', id, field(id, 'queue')} end -- the client asks again
 if idem ~= '' then
   local seen = redis.call('GET', idem_key)
   local seen_id = seen and string.sub(seen, 1, 32)
