@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ocr_engine.errors import DeviceUnavailable, InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
 from ocr_engine.pipeline import require_module
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin
@@ -38,9 +38,8 @@ _SECTIONS = {
     Module.TEXT_RECOGNITION: ("SubModules", "TextRecognition"),
 }
 _ANGLES: Mapping[int, Angle] = {0: 0, 90: 90, 180: 180, 270: 270}
-# Read by the library when it is imported. The models' folders are given, so no host need be asked whether it is there;
-# and a device that is missing must be an error.
-_ENVIRONMENT = {"PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True", "PADDLE_PDX_DISABLE_DEVICE_FALLBACK": "True"}
+# Read by the library when it is imported: the models' folders are given, so no host need be asked whether it is there.
+_ENVIRONMENT = {"PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True"}
 # What the library raises on files, options and devices that it does not take.
 _LIBRARY_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, OSError, AssertionError, ImportError)
 
@@ -75,7 +74,8 @@ class PaddleXPipeline:
             )
         self._lock = threading.Lock()
         self._built = settings
-        library = _import_paddlex(plan)
+        _check_device(plan)
+        library = _import_paddlex()
         with TemporaryDirectory(prefix="ocrfleet-models-") as folder:
             config = _config(library, settings, _folders(files, Path(folder)), batches)
             try:
@@ -87,8 +87,7 @@ class PaddleXPipeline:
                     use_hpip=plan.enable_hpi,
                 )
             except _LIBRARY_ERRORS as error:
-                missing = DeviceUnavailable if "device" in str(error).lower() else ModelUnavailable
-                raise missing(f"PaddleX cannot start on {plan.device}: {_one_line(error)}") from error
+                raise ModelUnavailable(f"PaddleX cannot start on {plan.device}: {_one_line(error)}") from error
 
     def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
         """Read one page (H, W, 3) BGR. Raises: InvalidRequest, OutOfMemory, InternalError."""
@@ -115,7 +114,16 @@ class PaddleXPipeline:
         self.run(np.full((640, 480, 3), 255, dtype=np.uint8), settings, PageOrigin())
 
 
-def _import_paddlex(plan: RuntimePlan) -> Any:
+def _check_device(plan: RuntimePlan) -> None:
+    """Left alone, PaddleX takes the CPU where a device is missing."""
+    if _engine_of(plan) == ONNXRUNTIME:
+        from ocr_engine.runtimes.onnx import check_device
+    else:
+        from ocr_engine.runtimes.paddle import check_device
+    check_device(plan)
+
+
+def _import_paddlex() -> Any:
     os.environ.update(_ENVIRONMENT)
     try:
         import paddlex.inference

@@ -79,6 +79,16 @@ def plan_session(plan: RuntimePlan, *, available: Sequence[str]) -> SessionPlan:
     return SessionPlan(providers=tuple(providers), options=options)
 
 
+def check_device(plan: RuntimePlan) -> None:
+    """Raises: DeviceUnavailable: the installed ONNX Runtime lacks the device's provider."""
+    available = onnxruntime.get_available_providers()
+    missing = [name for name, _ in _providers(plan) if name not in available]
+    if missing:
+        raise DeviceUnavailable(
+            f"device={str(plan.device)!r} needs {', '.join(missing)}, which ONNX Runtime lacks here"
+        )
+
+
 class OnnxRuntime:
     """One ONNX model on one device. Build it in the process that runs it; `run` may be called from several threads."""
 

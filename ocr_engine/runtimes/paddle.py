@@ -99,6 +99,11 @@ def plan_predictor(plan: RuntimePlan, *, pir: bool) -> PredictorPlan:
     return PredictorPlan(environment=_ENVIRONMENT.get(kind, {}), calls=tuple(calls))
 
 
+def check_device(plan: RuntimePlan) -> None:
+    """Raises: DeviceUnavailable: the installed Paddle or this machine lacks the device; ModelUnavailable: no Paddle."""
+    _check_device(_import_paddle(plan, _ENVIRONMENT.get(plan.device.kind, {})), plan)
+
+
 class PaddleRuntime:
     """One Paddle model on one device. Build it in the process that runs it.
 

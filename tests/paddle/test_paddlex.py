@@ -159,7 +159,8 @@ REFUSED: list[tuple[Mapping[str, OptionValue], type[Exception], str]] = [
         InvalidRequest,
         "cannot run the ch_ppocr_mobile_v2.0_cls",
     ),
-    ({"device": "gpu:0", "engine_config": {"engine": "paddle"}}, DeviceUnavailable, "gpu:0"),
+    ({"device": "gpu:0", "engine_config": {"engine": "paddle"}}, DeviceUnavailable, "'gpu:0' is not there for Paddle"),
+    ({"device": "gpu:0"}, DeviceUnavailable, "'gpu:0' needs CUDAExecutionProvider"),
     ({"device": "npu:0"}, InvalidRequest, "does not serve npu:0"),
 ]
 
