@@ -45,10 +45,14 @@ _LIBRARY_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, OSError, Asser
 
 
 def formats_of(plan: RuntimePlan) -> tuple[Format, ...]:
-    """The formats that PaddleX's engine reads. Raises: InvalidRequest: it has no such engine, or not on this device."""
+    """The formats that PaddleX's engine reads; asked for before any model is looked for.
+
+    Raises: InvalidRequest: it has no such engine, or not on this device; DeviceUnavailable: the device is not there.
+    """
     engine = _engine_of(plan)
     if engine == ONNXRUNTIME and plan.device.kind not in ("cpu", "gpu"):
         raise InvalidRequest(f"engine_config: PaddleX's engine={engine!r} does not serve {plan.device}; use 'paddle'")
+    _check_device(plan)
     return (Format.ONNX,) if engine == ONNXRUNTIME else PADDLE_FORMATS
 
 
@@ -74,7 +78,6 @@ class PaddleXPipeline:
             )
         self._lock = threading.Lock()
         self._built = settings
-        _check_device(plan)
         library = _import_paddlex()
         with TemporaryDirectory(prefix="ocrfleet-models-") as folder:
             config = _config(library, settings, _folders(files, Path(folder)), batches)
