@@ -36,7 +36,7 @@ class DigestEngine:
         self.pages_read += 1
         text = hashlib.sha256(image.tobytes()).hexdigest()
         reading = PageReading(angle=None, polygons=(), lines=(), timings_ms={})
-        return OCRResult({"rec_texts": [text]}, page=image, reading=reading)
+        return OCRResult({"rec_texts": [text], "return_word_box": False}, page=image, reading=reading)
 
 
 def processor(
