@@ -29,7 +29,7 @@ WORKERS = tuple(Worker(queues=queues_served_by(device), holder=device, device=de
 MANY = 100_000
 pick = st.integers(0, MANY)  # one of a list, whatever its length
 flag = st.booleans()
-page_number = st.integers(1, 5)
+page_number = st.integers(1, 3)  # few, so that pages are counted again
 lease_s = st.sampled_from([60.0, 60.0, 0.0])
 delay_s = st.sampled_from([0.0, 0.0, 1000.0])
 requests = st.fixed_dictionaries(
@@ -162,8 +162,13 @@ class TwinMachine(RuleBasedStateMachine):
     def give_up(self, lease: int) -> None:
         self._finish(self._lease(lease), BROKEN)
 
-    @rule(worker=st.sampled_from(WORKERS), pages=st.integers(1, 3), error=st.sampled_from([None, LOST, BROKEN]))
-    def do_a_unit(self, worker: Worker, pages: int, error: JobError | None) -> None:
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        pages=st.integers(1, 3),
+        error=st.sampled_from([None, LOST, BROKEN]),
+        retries=flag,
+    )
+    def do_a_unit(self, worker: Worker, pages: int, error: JobError | None, retries: bool) -> None:
         """From the claim to the end, as a worker does when nothing goes wrong: random steps seldom come that far."""
         pair = self.twins.claim(worker, 60)
         if pair is None:
@@ -175,6 +180,8 @@ class TwinMachine(RuleBasedStateMachine):
             self._read_page(pair, page, error)
         if self.twins.under(pair, lambda leases, held: leases.complete(held, lease_s=60), ends=True) is LeaseState.LAST:
             self._finish(pair, error)
+            if retries:
+                self.twins.both(lambda store: store.jobs.retry(pair.real.job_id))
 
     # --- reconciler and webhooks
 
