@@ -6,7 +6,14 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import LeaseState, NewJob, Plan, Worker
@@ -22,7 +29,7 @@ WORKERS = tuple(Worker(queues=queues_served_by(device), holder=device, device=de
 MANY = 100_000
 pick = st.integers(0, MANY)  # one of a list, whatever its length
 flag = st.booleans()
-page_number = st.integers(1, 5)
+page_number = st.integers(1, 3)  # few, so that pages are counted again
 lease_s = st.sampled_from([60.0, 60.0, 0.0])
 delay_s = st.sampled_from([0.0, 0.0, 1000.0])
 requests = st.fixed_dictionaries(
@@ -48,7 +55,13 @@ class TwinMachine(RuleBasedStateMachine):
 
     # --- callers
 
-    @precondition(lambda self: len(self.new) < 8)
+    @initialize(asked=st.lists(requests, min_size=4, max_size=4), owners=st.permutations(["", "a", "b", "b"]))
+    def submit_some(self, asked: list[dict[str, object]], owners: list[str]) -> None:
+        """Steps are chosen blindly, and most of them need a job."""
+        for request, owner in zip(asked, owners, strict=True):
+            self._submit(new_job(request, owner=owner))
+
+    @precondition(lambda self: len(self.new) < 10)
     @rule(
         request=requests,
         owner=st.sampled_from(["", "a", "b"]),
@@ -59,11 +72,7 @@ class TwinMachine(RuleBasedStateMachine):
         retention_s=st.sampled_from([3600, 3600, 0]),
     )
     def submit(self, request: dict[str, object], ttl_s: int, retention_s: int, **fields: Any) -> None:  # Any: new_job's
-        new = new_job(request, ttl_s=ttl_s, retention_s=retention_s if ttl_s else 3600, **fields)
-        self.new.append(new)
-        answer = self.twins.both(lambda store: store.jobs.submit(new))
-        if answer and answer.job_id == new.id:
-            self.twins.jobs.append(new.id)
+        self._submit(new_job(request, ttl_s=ttl_s, retention_s=retention_s if ttl_s else 3600, **fields))
 
     @precondition(lambda self: self.twins.jobs)
     @rule(job=pick)
@@ -116,9 +125,10 @@ class TwinMachine(RuleBasedStateMachine):
     @rule(lease=pick, page=page_number, error=st.sampled_from([None, None, LOST]), counted=flag)
     def read_page(self, lease: int, page: int, error: JobError | None, counted: bool) -> None:
         pair = self._lease(lease)
-        self.twins.under(pair, lambda leases, held: leases.begin(held, page))
         if counted:
-            self.twins.under(pair, lambda leases, held: leases.page(held, page, error=error))
+            self._read_page(pair, page, error)
+        else:
+            self.twins.under(pair, lambda leases, held: leases.begin(held, page))
 
     @precondition(lambda self: self.leases)
     @rule(lease=pick, lease_s=lease_s, error=st.sampled_from([None, LOST, BROKEN]), finishes=flag)
@@ -151,6 +161,27 @@ class TwinMachine(RuleBasedStateMachine):
     @rule(lease=pick)
     def give_up(self, lease: int) -> None:
         self._finish(self._lease(lease), BROKEN)
+
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        pages=st.integers(1, 3),
+        error=st.sampled_from([None, LOST, BROKEN]),
+        retries=flag,
+    )
+    def do_a_unit(self, worker: Worker, pages: int, error: JobError | None, retries: bool) -> None:
+        """From the claim to the end, as a worker does when nothing goes wrong: random steps seldom come that far."""
+        pair = self.twins.claim(worker, 60)
+        if pair is None:
+            return
+        self.leases.append(pair)
+        plan = Plan(page_count=pages, pages_total=pages, unit_pages=2)
+        self.twins.under(pair, lambda leases, held: leases.plan(held, plan))
+        for page in range(2 * pair.real.unit + 1, 2 * pair.real.unit + 3):
+            self._read_page(pair, page, error)
+        if self.twins.under(pair, lambda leases, held: leases.complete(held, lease_s=60), ends=True) is LeaseState.LAST:
+            self._finish(pair, error)
+            if retries:
+                self.twins.both(lambda store: store.jobs.retry(pair.real.job_id))
 
     # --- reconciler and webhooks
 
@@ -206,6 +237,16 @@ class TwinMachine(RuleBasedStateMachine):
     @invariant()
     def both_show_the_same(self) -> None:
         self.twins.compare()
+
+    def _submit(self, new: NewJob) -> None:
+        self.new.append(new)
+        answer = self.twins.both(lambda store: store.jobs.submit(new))
+        if answer and answer.job_id == new.id:
+            self.twins.jobs.append(new.id)
+
+    def _read_page(self, pair: LeasePair, page: int, error: JobError | None) -> None:
+        self.twins.under(pair, lambda leases, held: leases.begin(held, page))
+        self.twins.under(pair, lambda leases, held: leases.page(held, page, error=error))
 
     def _finish(self, pair: LeasePair, error: JobError | None) -> None:
         state = JobState.FAILED if error else JobState.SUCCEEDED
