@@ -9,8 +9,10 @@ from producer.backends.celery_queue import transport_options
 from producer.connect import addresses
 from producer.contract import names
 from producer.settings import load_settings
+from workers.broker import repair_transport
 from workers.settings import WorkerSettings
 
+repair_transport()
 settings, worker_settings = load_settings(), WorkerSettings()
 
 
