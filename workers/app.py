@@ -9,8 +9,10 @@ from producer.backends.celery_queue import transport_options
 from producer.connect import addresses
 from producer.contract import names
 from producer.settings import load_settings
+from workers.broker import repair_transport
 from workers.settings import WorkerSettings
 
+repair_transport()
 settings, worker_settings = load_settings(), WorkerSettings()
 
 
@@ -56,7 +58,7 @@ app.conf.update(
     worker_max_tasks_per_child=worker_settings.max_units_per_child,
     worker_max_memory_per_child=worker_settings.max_memory_per_child_kib,
     # --- stopping: SIGTERM as SIGQUIT gives running work this long, then puts its message back
-    worker_soft_shutdown_timeout=30,
+    worker_soft_shutdown_timeout=worker_settings.stop_s,
     # A connection blip must not kill the running page: leases fence duplicates.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     # --- traffic: control, events and gossip go over pub/sub to everybody; the record answers instead

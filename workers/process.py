@@ -141,8 +141,7 @@ class UnitProcessor:
         except (Exception, SystemExit) as error:
             # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
             _log.exception("unit_crashed", job_id=unit.job_id, page=unit.heartbeat.page)
-            why = JobError(code="internal", message=f"an unexpected {type(error).__name__}; see the worker's log")
-            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why))
+            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, translate.unexpected(error)))
 
     def _read(self, unit: _Unit) -> None:
         """The story: the unit's pages one by one, and the end of the job if they were the last."""

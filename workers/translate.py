@@ -41,5 +41,13 @@ def job_error(error: EngineError | OcrFleetError) -> JobError:
     return JobError(code=error.code, message=error.message, retryable=error.retryable)
 
 
+def unexpected(error: BaseException) -> JobError:
+    """What no step of ours or the engine's expected; lack of memory may strike anywhere."""
+    if isinstance(error, MemoryError):
+        message = "the process had no memory left for the page; send it smaller, or give the worker more memory"
+        return JobError(code="out_of_memory", message=message, retryable=True)
+    return JobError(code="internal", message=f"an unexpected {type(error).__name__}; see the worker's log")
+
+
 def engine_info(engine: Engine) -> EngineInfo:
     return EngineInfo(profile=engine.profile, models=dict(engine.models), runtime=engine.runtime, device=engine.device)

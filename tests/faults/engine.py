@@ -33,6 +33,7 @@ DIR_VARIABLE = "OCRFLEET_STAND_IN_DIR"
 LINES = 3  # of "text" on every page
 MIB = 1 << 20
 BALLOON_STEP_MIB = 16
+BALLOON_S = 1.0  # as long as the network's largest layer takes; a watch that looks less often misses it
 _kept: list[bytearray] = []  # what pages leaked in this process
 
 
@@ -177,7 +178,9 @@ def _memory_error(_: Command) -> None:
 
 
 def _balloon(command: Command) -> None:
-    _take(command.amount)
+    held = _take(command.amount)
+    time.sleep(BALLOON_S)
+    held.clear()
 
 
 def _oom_kill(command: Command) -> None:

@@ -14,7 +14,7 @@ from tests.faults.redis_control import RedisControl, redis_control
 from tests.faults.tcp_proxy import TcpProxy, tcp_proxy
 from tests.servers.process import wait_until
 
-LEASE_S, VISIBILITY_S, PAGE_TIMEOUT_S = 2.0, 3.0, 4.0
+LEASE_S, VISIBILITY_S, PAGE_TIMEOUT_S, STOP_S = 2.0, 3.0, 6.0, 4.0
 UNIT_PAGES, MAX_ATTEMPTS = 2, 3
 MEMORY_LIMIT_MIB = 700  # a stand-in worker has less than 200
 
@@ -42,6 +42,7 @@ SHORT_TIMES: Mapping[str, str] = MappingProxyType(
         "OCRFLEET_WORKER_HEARTBEAT_S": "0.5",
         "OCRFLEET_VISIBILITY_TIMEOUT_S": str(VISIBILITY_S),
         "OCRFLEET_PAGE_TIMEOUT_S": str(PAGE_TIMEOUT_S),
+        "OCRFLEET_WORKER_STOP_S": str(STOP_S),
         "OCRFLEET_WORKER_MEMORY_LIMIT_MIB": str(MEMORY_LIMIT_MIB),
         "OCRFLEET_WORKER_MAX_MEMORY_PER_CHILD_KIB": str(500 * 1024),
     }

@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 
 from tests.faults.commands import READ, Command, sleep
-from tests.faults.fleet import LEASE_S, Fleet
+from tests.faults.fleet import LEASE_S, STOP_S, Fleet
 from tests.servers.process import wait_until
 
 SLOW = sleep(1.0)
 BEYOND_THE_LEASE = LEASE_S + 1.0
 RECOVERED_S = 30.0
-STOPPED_S = 40.0  # the soft shutdown's 30 s, and what a loaded machine adds
+STOPPED_S = STOP_S + 20.0  # what a loaded machine adds
 
 
 def test_a_killed_child_is_replaced_and_its_page_read_again_within_ten_seconds(fleet: Fleet) -> None:
@@ -104,7 +104,7 @@ def test_a_worker_that_froze_beyond_its_lease_cannot_commit_late(fleet: Fleet) -
     wait_until(lambda: fleet.jobs.ended() == ended + 3, lambda: fleet.story("the zombie did not wake"), timeout_s=60)
     fleet.check()
     assert fleet.jobs.job(job) == finished
-    assert "unit_stopped" in zombie.tail(), "the late commit was not refused"
+    assert zombie.count("unit_stopped") + zombie.count("page_stuck"), "the zombie committed"
 
 
 def test_a_dead_heartbeat_costs_a_second_reading_and_nothing_else(fleet: Fleet) -> None:
@@ -130,7 +130,7 @@ def reads_twice(fleet: Fleet, lame: Command) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_a_stopped_node_finishes_what_it_does(fleet: Fleet, number: signal.Signals) -> None:
-    """Row 9: one signal; the soft shutdown's 30 s are enough for a page of a second."""
+    """Row 9: one signal; its time to stop is enough for a page of a second."""
     job = stop(fleet, [number])
     assert fleet.jobs.job(job).attempts == 1
     assert fleet.jobs.begun() == 2
@@ -144,7 +144,7 @@ def test_a_node_stopped_twice_puts_back_what_it_does(fleet: Fleet) -> None:
 
 def stop(fleet: Fleet, signals: Sequence[signal.Signals]) -> str:
     """Stop the node that reads a document of two pages; the job."""
-    job = fleet.jobs.submit(SLOW, SLOW)
+    job = fleet.jobs.submit(SLOW, READ)
     fleet.jobs.wait_begun(1)
     node = fleet.holder(job)
     for number in signals:
