@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +43,7 @@ from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
 FILENAME = "document.tiff"
+LATEST_S = 120.0  # for what takes a second or two on an idle machine
 STEPS = 50  # rounds of reconciling and reading after which a job that is still open never ends
 # A lease that runs out under a slow process costs nothing here: nobody takes it back before a test says so.
 LEASE = LeaseTimes(lease_s=0.5, heartbeat_s=0.1)
@@ -93,16 +98,18 @@ class Bench:
         self.producer.close()
         self.client.close()
 
-    def submit(self, *commands: Command, key: str | None = None, **request: object) -> str:
+    def submit(self, *commands: Command, states: Sequence[str] = ("succeeded",), **request: object) -> str:
         """Submit a document of one page a command, and enter it in the ledger; the job's id. Raises: Unavailable."""
         data = document(commands or [READ])
-        job = self.producer.submit(data, request_of(request), filename=FILENAME, idempotency_key=key)
-        self.enter(job.id, data)
+        job = self.producer.submit(data, request_of(request), filename=FILENAME)
+        self.enter(job.id, data, states=states)
         return job.id
 
     def enter(self, job_id: str, data: bytes, *, states: Sequence[str] = ("succeeded",)) -> None:
-        """Enter an accepted job in the ledger."""
-        self.accepted[job_id] = Expected(states=frozenset(states), pages=fault_free_pages(data))
+        """Enter an accepted job in the ledger. One that may end otherwise than as succeeded may lack pages."""
+        pages = fault_free_pages(data)
+        owed = pages if tuple(states) == ("succeeded",) else dict.fromkeys(pages)
+        self.accepted[job_id] = Expected(states=frozenset(states), pages=owed)
 
     def processor(self, *, device: str = "cpu", limits: ProcessLimits = LIMITS) -> UnitProcessor:
         return processor(self.store, self.objects, self.bell, device=device, limits=limits)
@@ -131,12 +138,18 @@ class Bench:
 
 
 def processor(
-    store: JobStore, objects: ObjectStore, bell: Bell, *, device: str = "cpu", limits: ProcessLimits = LIMITS
+    store: JobStore,
+    objects: ObjectStore,
+    bell: Bell,
+    *,
+    device: str = "cpu",
+    limits: ProcessLimits = LIMITS,
+    desk: Path | None = None,
 ) -> UnitProcessor:
     """What a child of a device worker runs. Serves the queue of exactly this device, and that of any for the CPU."""
     queues = names.queues_served_by(device) if device == "cpu" else (names.queue_of(device),)
     return UnitProcessor(
-        engine=StandInEngine(device=device),
+        engine=StandInEngine(device=device, desk=desk),
         store=store,
         objects=objects,
         doorbell=bell,
@@ -153,13 +166,26 @@ def request_of(fields: Mapping[str, object]) -> JobRequest:
 def fault_free_pages(data: bytes) -> dict[int, str]:
     """The digest of each page object of a run without faults: the same code, on stores of this process alone."""
     store, objects, bell = MemoryJobStore(), MemoryObjectStore(), Bell()
-    producer = Producer(store, objects, bell, _PRODUCER_LIMITS)
-    job = producer.submit(data, request_of({}), filename=FILENAME)
-    reader = processor(store, objects, bell)
-    while reader.work(keep_message=lambda: None):
-        pass
-    prefix = f"{names.job_prefix(job.id)}pages/"
-    return {page: digest(objects.get(key), job.id) for page, key in enumerate(objects.keys(prefix), start=1)}
+    job = Producer(store, objects, bell, _PRODUCER_LIMITS).submit(data, request_of({}), filename=FILENAME)
+    with tempfile.TemporaryDirectory() as desk:
+        Desk(Path(desk)).order(READ)  # whatever the pages say
+        reader = processor(store, objects, bell, desk=Path(desk))
+        while reader.work(keep_message=lambda: None):
+            pass
+    keys = objects.keys(f"{names.job_prefix(job.id)}pages/")
+    return {page: digest(objects.get(key), job.id) for page, key in enumerate(keys, start=1)}
+
+
+def at_once(*deeds: Callable[[], object]) -> list[object]:
+    """Do all of them at the same moment; what they answered, in their order."""
+    start = threading.Barrier(len(deeds))
+
+    def run(deed: Callable[[], object]) -> object:
+        start.wait()
+        return deed()
+
+    with ThreadPoolExecutor(len(deeds)) as pool:
+        return list(pool.map(run, deeds))
 
 
 def own_process(
@@ -175,6 +201,12 @@ def own_process(
     command = [sys.executable, "-m", "tests.faults.bench", device]
     log = desk / f"reader-{device.replace(':', '.')}.log"
     return ServerProcess(command, log, {**os.environ, **settings, **(environment or {})})
+
+
+def run_alone(command: Sequence[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours to its end."""
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    return subprocess.run(command, env=settings, capture_output=True, text=True, timeout=LATEST_S, check=False)
 
 
 def main(device: str) -> None:
