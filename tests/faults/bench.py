@@ -6,6 +6,7 @@ python -m tests.faults.bench DEVICE    reads units of that device until there ar
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -218,7 +219,9 @@ def main(device: str) -> None:
         RedisJobStore(settings.redis_url), connect_objects(settings), Bell(), device=device, limits=limits
     )
     while reader.work(keep_message=lambda: None):
-        failpoints.reach("before_ack")
+        pass
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.write(f"{peak_kib >> 10}\n")
 
 
 if __name__ == "__main__":
