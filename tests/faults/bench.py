@@ -15,13 +15,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from redis import Redis
 
 from ocr_engine import DocumentLimits
-from producer.backends.memory_objects import MemoryObjectStore
-from producer.backends.memory_store import MemoryJobStore
 from producer.backends.redis_store import PREFIX, RedisJobStore
 from producer.connect import connect_objects
 from producer.contract import names
@@ -31,19 +30,20 @@ from producer.contract.ports import JobStore, ObjectStore
 from producer.direct import Producer
 from producer.intake import ProducerLimits
 from producer.settings import load_settings
+from tests.faults.caseload import FILENAME, FaultlessRun
 from tests.faults.collect import Collector
 from tests.faults.commands import READ, Command, document
 from tests.faults.engine import DIR_VARIABLE, Desk, StandInEngine
-from tests.faults.ledger import Expected, Violation, digest, violations
+from tests.faults.ledger import Expected, Violation, violations
 from tests.servers.process import ServerProcess
 from workers import failpoints
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.process import ProcessLimits, UnitProcessor
 from workers.reconciler import Reconciler
 from workers.settings import WorkerSettings
+from workers.sweep import Sweep
 
 ROOT = Path(__file__).parents[2]
-FILENAME = "document.tiff"
 LATEST_S = 120.0  # for what takes a second or two on an idle machine
 STEPS = 50  # rounds of reconciling and reading after which a job that is still open never ends
 # A lease that runs out under a slow process costs nothing here: nobody takes it back before a test says so.
@@ -53,7 +53,6 @@ LIMITS = ProcessLimits(
     document=DOCUMENT,
     max_attempts=3,
     unit_pages=2,
-    retention_s=3600,
     lease=LEASE,
     page=PageBounds(timeout_s=60, memory_bytes=8 << 30),
 )
@@ -90,7 +89,7 @@ class Bench:
         self.client: Redis = Redis.from_url(redis_url, decode_responses=True)
         self.bell = Bell(deadly=deadly)
         self.producer = Producer(self.store, objects, self.bell, _PRODUCER_LIMITS)
-        self.reconciler = Reconciler(self.store, self.bell, objects)
+        self.reconciler = reconciler(self.store, self.bell, objects)
         self.desk = Desk(desk)
         self.collector = Collector(client=self.client, store=self.store, objects=objects)
         self.accepted: dict[str, Expected] = {}
@@ -145,12 +144,11 @@ def processor(
     *,
     device: str = "cpu",
     limits: ProcessLimits = LIMITS,
-    desk: Path | None = None,
 ) -> UnitProcessor:
     """What a child of a device worker runs. Serves the queue of exactly this device, and that of any for the CPU."""
     queues = names.queues_served_by(device) if device == "cpu" else (names.queue_of(device),)
     return UnitProcessor(
-        engine=StandInEngine(device=device, desk=desk),
+        engine=StandInEngine(device=device),
         store=store,
         objects=objects,
         doorbell=bell,
@@ -159,22 +157,20 @@ def processor(
     )
 
 
+def reconciler(store: JobStore, bell: Bell, objects: ObjectStore) -> Reconciler:
+    """What the io node's main process runs."""
+    return Reconciler(store, bell, Sweep(store, objects, orphan_age=timedelta(days=1)))
+
+
 def request_of(fields: Mapping[str, object]) -> JobRequest:
     """A request without drawings, which cost more than everything else here."""
     return JobRequest.model_validate({"outputs": ["json"], **fields})
 
 
 def fault_free_pages(data: bytes) -> dict[int, str]:
-    """The digest of each page object of a run without faults: the same code, on stores of this process alone."""
-    store, objects, bell = MemoryJobStore(), MemoryObjectStore(), Bell()
-    job = Producer(store, objects, bell, _PRODUCER_LIMITS).submit(data, request_of({}), filename=FILENAME)
-    with tempfile.TemporaryDirectory() as desk:
-        Desk(Path(desk)).order(READ)  # whatever the pages say
-        reader = processor(store, objects, bell, desk=Path(desk))
-        while reader.work(keep_message=lambda: None):
-            pass
-    keys = objects.keys(f"{names.job_prefix(job.id)}pages/")
-    return {page: digest(objects.get(key), job.id) for page, key in enumerate(keys, start=1)}
+    """The digest of each page object of a run without faults."""
+    with tempfile.TemporaryDirectory() as folder:
+        return FaultlessRun(Path(folder)).pages_of(data)
 
 
 def at_once(*deeds: Callable[[], object]) -> list[object]:

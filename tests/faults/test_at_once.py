@@ -16,10 +16,10 @@ from producer.contract.errors import IdempotencyMismatch
 from producer.contract.jobs import JobState
 from producer.contract.leases import Claim, LeaseAnswer, LeaseState, Plan
 from tests.contract.job_stores import CPU, WEBHOOK, new_job
-from tests.faults.bench import FILENAME, LATEST_S, Bell, Bench, at_once, own_process, request_of
+from tests.faults.bench import LATEST_S, Bell, Bench, at_once, own_process, reconciler, request_of
+from tests.faults.caseload import FILENAME
 from tests.faults.commands import READ, document, sleep
 from tests.servers.process import wait_until
-from workers.reconciler import Reconciler
 
 AT_ONCE = 5
 SUBMISSIONS = 50
@@ -61,10 +61,8 @@ def test_two_reconcilers_that_both_lead_do_no_harm(bench: Bench) -> None:
     claims = [claimed(bench.store) for _ in range(10)]
     for claim in claims:
         let_lease_run_out(bench.client, claim)
-    reconcilers = [Reconciler(bench.store, Bell(), bench.objects) for _ in range(2)]
-    for reconciler in reconcilers:
-        reconciler._holder = "both"
-    at_once(*[reconciler.step for reconciler in reconcilers])
+    leaders = [reconciler(bench.store, Bell(), bench.objects) for _ in range(2)]  # one process: they share a name
+    at_once(*[leader.step for leader in leaders])
     taken = [bench.store.leases.claim(CPU, lease_s=60) for _ in claims]
     assert {claim.lease.job_id for claim in taken if claim} == {claim.lease.job_id for claim in claims}
     assert [claim.deaths for claim in taken if claim] == [1] * len(claims)

@@ -16,7 +16,8 @@ from producer.backends.celery_queue import CeleryQueue
 from producer.backends.local_objects import LocalObjectStore
 from producer.contract import names
 from producer.contract.jobs import Job
-from tests.faults.bench import FILENAME, LATEST_S, Bench, own_process, request_of, run_alone
+from tests.faults.bench import LATEST_S, Bench, own_process, request_of, run_alone
+from tests.faults.caseload import FILENAME
 from tests.faults.commands import READ, document, page_with
 from tests.faults.engine import DIR_VARIABLE
 from tests.faults.nodes import Node, nothing_left, stand_in
@@ -36,7 +37,8 @@ import sys
 from pathlib import Path
 from producer.backends.celery_queue import CeleryQueue
 from producer.backends.local_objects import LocalObjectStore
-from tests.faults.bench import FILENAME, Bench, request_of
+from tests.faults.bench import Bench, request_of
+from tests.faults.caseload import FILENAME
 
 redis_url, objects, desk, data, key = sys.argv[1:]
 bench = Bench(redis_url, LocalObjectStore(Path(objects)), desk=Path(desk), deadly=True)

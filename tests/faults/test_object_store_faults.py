@@ -12,7 +12,8 @@ from producer.backends.s3_objects import S3ObjectStore
 from producer.contract import names
 from producer.contract.errors import NotFound, Unavailable
 from producer.contract.jobs import JobState
-from tests.faults.bench import FILENAME, Bench, fault_free_pages, request_of
+from tests.faults.bench import Bench, fault_free_pages, request_of
+from tests.faults.caseload import FILENAME
 from tests.faults.commands import READ, document
 from tests.faults.ledger import digest
 from tests.faults.s3_proxy import S3Fault, S3FaultKind, S3Proxy, s3_proxy

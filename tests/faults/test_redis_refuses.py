@@ -21,7 +21,8 @@ from producer.contract.leases import LeaseState, Plan
 from producer.contract.webhooks import event_id
 from tests.contract.job_stores import CPU
 from tests.faults.api_process import ApiProcess, api_process
-from tests.faults.bench import FILENAME, LATEST_S, Bench, request_of
+from tests.faults.bench import LATEST_S, Bench, request_of
+from tests.faults.caseload import FILENAME
 from tests.faults.commands import READ, document
 from tests.faults.redis_control import RedisControl, redis_control
 from tests.servers.process import wait_until

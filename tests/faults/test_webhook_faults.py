@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import count, pairwise
+from itertools import count
 from typing import Any
 
 import pytest
@@ -131,7 +131,6 @@ def test_the_schedule_is_kept_to_its_end_and_then_the_delivery_is_given_up(
     assert len(waits) == len(SCHEDULE_S) - 1
     for wait_s, planned_s in zip(waits, SCHEDULE_S[1:], strict=True):
         assert planned_s * (1 - JITTER) - 0.01 <= wait_s <= planned_s * (1 + JITTER)
-    assert all(former < later for former, later in pairwise(waits))
     assert (kept(bench, event).state, kept(bench, event).attempts) == (DeliveryState.GIVEN_UP, len(SCHEDULE_S))
     make_due(bench, event)
     sender.deliver(event)
@@ -337,4 +336,4 @@ def test_an_answer_that_drips_is_given_up_in_time(bench: Bench, sender: WebhookD
         started = time.monotonic()
         sender.deliver(event)
     assert time.monotonic() - started < 10  # the limit is 1 s here
-    assert "TimeoutError" in kept(bench, event).log[0].error
+    assert "no answer within 1 s" in kept(bench, event).log[0].error
