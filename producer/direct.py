@@ -116,8 +116,14 @@ class Producer:
         """Delete the job with everything that was stored for it; a running one stops. Raises: NotFound.
 
         The record goes first: a worker that still writes finds its lease stale, and takes its objects with it.
+        Without a record there may still be objects: of a deletion during which the store did not answer.
         """
-        self._jobs.forget(_checked(job_id))
+        try:
+            self._jobs.forget(_checked(job_id))
+        except NotFound:
+            if names.JOB_ID.fullmatch(job_id) and self._objects.delete(names.job_prefix(job_id)):
+                return
+            raise
         self._objects.delete(names.job_prefix(job_id))
 
     def dead_letters(self, *, limit: int = 100) -> list[Job]:

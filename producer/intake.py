@@ -12,7 +12,7 @@ import structlog
 import uuid_utils
 
 from producer.contract import names
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, Unavailable
+from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, Refused, Unavailable
 from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceInfo, links_of
 from producer.contract.leases import NewJob, Submitted
 from producer.contract.manifest import Manifest
@@ -105,7 +105,7 @@ class Intake:
         """
         try:
             submitted = self.jobs.submit(new)
-        except (IdempotencyMismatch, QueueFull):
+        except (IdempotencyMismatch, QueueFull, Refused):
             self.objects.delete(names.job_prefix(new.id))
             raise
         if submitted.job_id != new.id:

@@ -6,8 +6,9 @@ import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-# Ranges that Python calls global but that lead back inside: 6to4, NAT64, and deprecated site-local addresses.
-_INWARD = (IPv6Network("2002::/16"), IPv6Network("64:ff9b::/96"), IPv6Network("fec0::/10"))
+# Ranges that Python, or some release of it, calls global but that may lead back inside: IPv4-compatible, 6to4, NAT64 of
+# everybody and of one site, and site-local addresses.
+_INWARD = tuple(map(IPv6Network, ("::/96", "2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "fec0::/10")))
 
 
 class InwardAddress(Exception):

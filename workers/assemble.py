@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from producer.contract import names
+from producer.contract.errors import Unavailable
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult
 
@@ -19,16 +20,21 @@ def put_result(
 ) -> None:
     """Write `result.json`: `document`, which has no pages, with the stored JSON of every page put in.
 
-    known: pages whose JSON this process has just stored. Raises: NotFound: a page's object is gone; Unavailable.
+    known: pages whose JSON this process has just stored.
+    Raises: NotFound: a page's object is gone; Unavailable: the store does not answer, or this machine's disk is full.
     """
     before, _, after = document.model_dump_json().encode().partition(_NO_PAGES)
-    with tempfile.TemporaryFile() as file:
-        file.write(before + b'"pages":[')
-        for place, body in enumerate(_bodies(objects, document.job_id, pages, known)):
-            file.write(b"," + body if place else body)
-        file.write(b"]" + after)
-        file.seek(0)
-        objects.put(names.result_key(document.job_id), file, media_type="application/json")
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(before + b'"pages":[')
+            for place, body in enumerate(_bodies(objects, document.job_id, pages, known)):
+                file.write(b"," + body if place else body)
+            file.write(b"]" + after)
+            file.seek(0)
+            objects.put(names.result_key(document.job_id), file, media_type="application/json")
+    except OSError as error:
+        where = tempfile.gettempdir()
+        raise Unavailable(f"cannot put the result together in {where}: {error.strerror}; free its disk") from error
 
 
 def _bodies(objects: ObjectStore, job_id: str, pages: Sequence[int], known: Mapping[int, bytes]) -> Iterator[bytes]:

@@ -32,7 +32,7 @@ from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
 from workers.pages import PageReader
 
-_RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 300.0
+_RETRY_FIRST_S, _RETRY_MAX_S, _RETRY_DOUBLINGS = 2.0, 300.0, 10
 _STUCK_EXIT_CODE = 70
 _log = structlog.get_logger(__name__)
 
@@ -248,7 +248,8 @@ class UnitProcessor:
 
     def _postpone(self, unit: _Unit, error: Unavailable) -> None:
         """The store does not answer: give the unit back for a while; no attempt is counted."""
-        delay_s = min(_RETRY_FIRST_S * 2**unit.claim.waits, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
+        doublings = min(unit.claim.waits, _RETRY_DOUBLINGS)  # after days of waiting 2**waits is no number any more
+        delay_s = min(_RETRY_FIRST_S * 2**doublings, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
         _log.warning("unit_postponed", job_id=unit.job_id, delay_s=round(delay_s, 1), reason=error.message)
         self._answered(self._leases.release(unit.lease, delay_s=delay_s))
 

@@ -11,6 +11,7 @@ OcrFleetError
 │   ├── NotFinished              not_finished         409
 │   └── Expired                  expired              410
 ├── Unavailable                  unavailable          503  retryable
+│   ├── Refused                  unavailable          503  retryable
 │   └── QueueFull                unavailable          503  retryable
 ├── WaitTimeout                  wait_timeout         504  retryable
 └── JobFailed                    the code of the job's own error
@@ -97,6 +98,10 @@ class Unavailable(OcrFleetError):
     code = "unavailable"
     http_status = 503
     retryable = True
+
+
+class Refused(Unavailable):
+    """Redis is full or read-only; it changed nothing, try again when it takes writes."""
 
 
 class QueueFull(Unavailable):

@@ -60,6 +60,17 @@ def test_the_same_idempotency_key_and_request_give_the_same_job(stores: JobStore
     assert stores.jobs.get(first.job_id).job.idempotency_key == "k"
 
 
+def test_a_submission_that_is_sent_again_because_its_answer_was_lost_changes_nothing(stores: JobStores) -> None:
+    new = new_job(key="k", fingerprint="f")
+    first, again = stores.jobs.submit(new), stores.jobs.submit(new)
+    lease = stores.claim().lease
+    late = stores.jobs.submit(new)
+    assert first == again == late
+    assert (first.job_id, first.outcome) == (new.id, SubmitOutcome.CREATED)
+    assert stores.jobs.get(new.id).job.status is JobState.RUNNING
+    assert stores.leases.heartbeat(lease, lease_s=60).state is LeaseState.HELD
+
+
 def test_the_same_idempotency_key_with_another_request_is_refused(stores: JobStores) -> None:
     stores.jobs.submit(new_job(key="k", fingerprint="f"))
     with pytest.raises(IdempotencyMismatch):

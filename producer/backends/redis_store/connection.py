@@ -10,16 +10,11 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from producer.contract.errors import Unavailable
+from producer.contract.errors import Refused, Unavailable
 
 PREFIX = "ocrfleet:"
 _PING_MS = 60_000
 # The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
-_CANNOT_WRITE = (
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.ClusterDownError,  # a replica that has lost its master, too
-)
 _TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
 _SCRIPTS = (
     *("submit", "cancel", "retry", "forget"),
@@ -87,7 +82,10 @@ def available() -> Iterator[None]:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
         raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
-    except _CANNOT_WRITE as error:
+    except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
+        # Refused at its first write: no script is done by half.
+        raise Refused(f"Redis cannot write now: {error}") from error
+    except redis.exceptions.ClusterDownError as error:  # a replica that has lost its master, too
         raise Unavailable(f"Redis cannot write now: {error}") from error
     except redis.exceptions.ResponseError as error:
         if str(error).startswith(_TEMPORARY):
