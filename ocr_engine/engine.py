@@ -5,23 +5,30 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import cv2
+import numpy as np
 
+from ocr_engine.crew import Crew
 from ocr_engine.document import Document, open_document
 from ocr_engine.errors import InvalidRequest
-from ocr_engine.modules.ctc import Alphabet
+from ocr_engine.modules.batch_reader import BatchReader
+from ocr_engine.modules.ctc import Alphabet, check_classes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
+from ocr_engine.modules.line_reader import LineReader
 from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.modules.squeeze import rule_of
+from ocr_engine.modules.squeeze_reader import SqueezeReader
 from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
 from ocr_engine.pipeline import Pipeline
-from ocr_engine.profiles import profile_of, settings_for
+from ocr_engine.profiles import Profile, profile_of, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import PADDLE, plan_runtime
@@ -33,6 +40,9 @@ from ocr_engine.zoo.registry import Format, Module, find
 from ocr_engine.zoo.resolve import PADDLE as PADDLE_FORMATS
 from ocr_engine.zoo.resolve import Zoo
 
+# See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
+_DEFAULT_EFFORT = 0.5
+
 
 class OCREngine:
     """PaddleOCR's General OCR pipeline on one device. A context manager.
@@ -40,7 +50,7 @@ class OCREngine:
     Build it in the process that uses it, after any fork. `predict*` may be called from several threads; they share
     the engine's threads, so one page at a time is as fast. The options are the fields of `EngineOptions`.
 
-    profile, runtime, device: the names of what reads the pages.
+    profile, device: the names of what reads the pages. runtime: the library and what it computes in, `openvino bf16`.
     models: module to `name@sha256`.
     """
 
@@ -50,11 +60,11 @@ class OCREngine:
         self.profile = self._options.profile or DEFAULT_PROFILE
         self.models: dict[str, str] = {}
         threads = self._options.cpu_threads or _allowed_cpus()
-        self._plan = plan_runtime(self._options, threads=threads)
-        self.runtime = self._plan.name
+        self._plan = plan_runtime(self._options, threads=threads, exact=profile_of(self._options).exact)
         self.device = str(self._plan.device)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)
+        self._crew = Crew(threads)
         self._pipeline: Pipeline | None = self._load()
 
     def warm_up(self) -> None:
@@ -96,6 +106,7 @@ class OCREngine:
     def close(self) -> None:
         """Free the models. Safe to call twice; afterwards `predict*` raises InvalidRequest."""
         self._pipeline = None
+        self._crew.close()
 
     def __enter__(self) -> Self:
         return self
@@ -130,29 +141,46 @@ class OCREngine:
         for module in Module:
             find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
         settings = settings_for(self._options, PredictOptions())
-        orientation = unwarper = lines = None
+        orientation = unwarper = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
         if settings.use_doc_unwarping:
             unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
-        if settings.use_textline_orientation:
-            lines = LineOrientationClassifier(
-                self._runtime(Module.TEXTLINE_ORIENTATION),
-                name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
-                batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
-                first_decides=profile.first_line_decides,
-            )
+        classifier = self._line_classifier(profile) if settings.use_textline_orientation else None
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
-        files = self._find(Module.TEXT_RECOGNITION)
-        reader = self._open(files)
-        batch_size = self._options.text_recognition_batch_size or profile.recognition_batch_size
-        recognizer = TextRecognizer(reader, _alphabet(reader.metadata, files), batch_size=batch_size)
-        return Pipeline(
-            orientation=orientation, unwarper=unwarper, detector=detector, lines=lines, recognizer=recognizer
+        reader = self._line_reader(profile, classifier)
+        return Pipeline(orientation=orientation, unwarper=unwarper, detector=detector, reader=reader)
+
+    def _line_classifier(self, profile: Profile) -> LineOrientationClassifier:
+        return LineOrientationClassifier(
+            self._runtime(Module.TEXTLINE_ORIENTATION, per_line=True),
+            name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
+            batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
+            first_decides=profile.first_line_decides,
         )
 
-    def _runtime(self, module: Module) -> Runtime:
-        return self._open(self._find(module))
+    def _line_reader(self, profile: Profile, classifier: LineOrientationClassifier | None) -> LineReader:
+        files = self._find(Module.TEXT_RECOGNITION)
+        runtime = self._open(files, per_line=True)
+        self.runtime = f"{self._plan.name} {runtime.precision}"
+        alphabet = _alphabet(runtime.metadata, files)
+        check_classes(runtime.run(np.zeros((1, 3, 48, 32), dtype=np.float32)).shape[2], alphabet)
+        batch_size, effort = self._options.text_recognition_batch_size, self._options.effort
+        # An accelerator wants batches, and so does whoever says how large they are.
+        if not profile.exact and self._plan.device.kind == "cpu" and batch_size is None:
+            rule = rule_of(_DEFAULT_EFFORT if effort is None else effort)
+            return SqueezeReader(runtime, alphabet, rule=rule, crew=self._crew, classifier=classifier)
+        if effort is not None:
+            raise InvalidRequest(
+                f"effort={effort} is for profile='default' on device='cpu' without text_recognition_batch_size"
+            )
+        recognizer = TextRecognizer(
+            runtime, alphabet, batch_size=batch_size or profile.recognition_batch_size, crew=self._crew
+        )
+        return BatchReader(recognizer, classifier)
+
+    def _runtime(self, module: Module, *, per_line: bool = False) -> Runtime:
+        return self._open(self._find(module), per_line=per_line)
 
     def _find(self, module: Module) -> ModelFiles:
         name, directory = self._options.model_of(module)
@@ -162,10 +190,12 @@ class OCREngine:
         self.models[module.value] = files.label
         return files
 
-    def _open(self, files: ModelFiles) -> Runtime:
+    def _open(self, files: ModelFiles, *, per_line: bool = False) -> Runtime:
+        """`per_line`: the crew runs it, each of its threads for itself."""
+        plan = replace(self._plan, streams=self._plan.threads) if per_line else self._plan
         if files.params is not None:
-            return open_paddle(self._plan, files.model, files.params)
-        return open_onnx(self._plan, files.read().content)
+            return open_paddle(plan, files.model, files.params)
+        return open_onnx(plan, files.read().content)
 
 
 def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:

@@ -111,6 +111,13 @@ PARAMETERS = (
     ),
     Parameter(name="text_recognition_batch_size", kind=int, low=1, high=64, help="Lines read together. Default: 6."),
     Parameter(
+        name="effort",
+        kind=float,
+        low=0,
+        high=1,
+        help="Speed against accuracy in profile=default: 0 the fastest, 1 the most accurate. Default: 0.5.",
+    ),
+    Parameter(
         name="use_doc_orientation_classify",
         kind=bool,
         per_call=True,
@@ -247,6 +254,7 @@ class EngineOptions(PredictOptions):
     text_recognition_model_name: str | None = None
     text_recognition_model_dir: str | Path | None = None
     text_recognition_batch_size: int | None = None
+    effort: float | None = None
     model_cache_dir: str | Path | None = None
     model_source: str | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -270,7 +271,7 @@ def test_a_real_session_obeys_its_options() -> None:
 
 
 def test_openvino_computes_in_float32_unless_told_otherwise() -> None:
-    properties = openvino.plan_properties(planned(engine="openvino"))
+    properties = openvino.plan_properties(planned(engine="openvino"), has_bf16=True)
     assert properties["INFERENCE_PRECISION_HINT"] == "f32"
     assert properties["INFERENCE_NUM_THREADS"] == 3
     assert "CACHE_DIR" not in properties
@@ -283,12 +284,26 @@ def test_openvino_obeys_its_engine_config(tmp_path: Path) -> None:
         "cpu_threads": 2,
         "num_streams": 4,
     }
-    properties = openvino.plan_properties(planned(engine="openvino", engine_config=config))
+    properties = openvino.plan_properties(planned(engine="openvino", engine_config=config), has_bf16=True)
     assert properties["INFERENCE_PRECISION_HINT"] == "bf16"
     assert properties["CACHE_DIR"] == str(tmp_path)
     assert (properties["INFERENCE_NUM_THREADS"], properties["NUM_STREAMS"]) == (2, 4)
     with pytest.raises(InvalidRequest, match="use f32, bf16"):
-        openvino.plan_properties(planned(engine="openvino", engine_config={"inference_precision": "int8"}))
+        openvino.plan_properties(
+            planned(engine="openvino", engine_config={"inference_precision": "int8"}), has_bf16=True
+        )
+    with pytest.raises(InvalidRequest, match="has no bf16"):
+        openvino.plan_properties(planned(engine="openvino", engine_config=config), has_bf16=False)
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "f32")])
+def test_openvino_that_need_not_be_exact_computes_in_what_the_processor_is_fastest_in(
+    has_bf16: bool, precision: str
+) -> None:
+    plan = plan_runtime(EngineOptions(), threads=4, exact=False, installed=lambda name: True)
+    properties = openvino.plan_properties(replace(plan, streams=4), has_bf16=has_bf16)
+    assert properties["INFERENCE_PRECISION_HINT"] == precision
+    assert (properties["INFERENCE_NUM_THREADS"], properties["NUM_STREAMS"]) == (4, 4)
 
 
 def test_openvino_absent_when_a_network_is_opened_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,4 +465,5 @@ def test_weights_that_are_no_model_are_unavailable(engine_name: str) -> None:
 
 def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
     with OCREngine(engine=engine_name, use_doc_orientation_classify=False, cpu_threads=1) as engine:
-        assert (engine.runtime, engine.device) == (engine_name, str(parse_device("cpu")))
+        assert engine.runtime.split() in ([engine_name, "f32"], [engine_name, "bf16"])
+        assert engine.device == str(parse_device("cpu"))
