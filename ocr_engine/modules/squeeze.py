@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ HEIGHT_PX = 48
 # Widths are multiples of this: a network keeps its plans by shape, and few shapes bound its memory.
 BUCKET_PX = 32
 MAX_WIDTH_PX = 3200
+# A call costs 1.4 ms before its first pixel, measured; over about this width that is nothing.
+_CALL_PX = 768
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,9 +54,28 @@ def width_of(width: int, height: int, squeeze: float) -> int:
     return min(max(math.ceil(wanted / BUCKET_PX), 1) * BUCKET_PX, MAX_WIDTH_PX)
 
 
-def needs_second_look(reading: Reading, rule: SqueezeRule, *, width: int, natural_width: int) -> bool:
-    """True if the reading is poor and there is width in pixels left to read the line better."""
-    return reading.score < rule.redo_below and natural_width > width
+def batches_of(widths: Sequence[int]) -> list[list[int]]:
+    """Indices of lines that are read in one call: of equal width, and together at most `_CALL_PX` pixels wide.
+
+    A batch is full or a single line: every other size would be one more shape for the network to plan.
+    """
+    by_width: dict[int, list[int]] = {}
+    for at, width in enumerate(widths):
+        by_width.setdefault(width, []).append(at)
+    batches = []
+    for width, members in by_width.items():
+        size = max(_CALL_PX // width, 1)
+        whole = len(members) - len(members) % size
+        batches += [members[at : at + size] for at in range(0, whole, size)]
+        batches += [[at] for at in members[whole:]]
+    return batches
+
+
+def needs_second_look(shape: tuple[int, ...], reading: Reading, rule: SqueezeRule) -> bool:
+    """True if a crop (height, width, 3) reads poorly and the squeeze cost it width."""
+    height, width = shape[:2]
+    squeezed, natural = (width_of(width, height, share) for share in (rule.squeeze, 1.0))
+    return reading.score < rule.redo_below and natural > squeezed
 
 
 def better(first: Reading, second: Reading) -> Reading:

@@ -12,7 +12,7 @@ from ocr_engine import InvalidRequest
 from ocr_engine.crew import Crew
 from ocr_engine.modules.ctc import Alphabet
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
-from ocr_engine.modules.squeeze import SqueezeRule, better, needs_second_look, rule_of, width_of
+from ocr_engine.modules.squeeze import SqueezeRule, batches_of, better, needs_second_look, rule_of, width_of
 from ocr_engine.modules.squeeze_reader import SqueezeReader
 from ocr_engine.runtimes.canned import CannedRuntime
 from ocr_engine.types import Image, Polygon, Reading, Tensor
@@ -45,14 +45,16 @@ def test_less_effort_never_reads_more_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "width", "natural_width", "again"),
-    [(0.89, 320, 480, True), (0.9, 320, 480, False), (0.1, 320, 320, False)],
+    ("score", "crop", "again"), [(0.89, (48, 480, 3), True), (0.9, (48, 480, 3), False), (0.1, (48, 20, 3), False)]
 )
-def test_a_poor_line_is_read_again_if_it_was_squeezed(
-    score: float, width: int, natural_width: int, again: bool
-) -> None:
-    reading = Reading(text="a", score=score)
-    assert needs_second_look(reading, RULE, width=width, natural_width=natural_width) is again
+def test_a_poor_line_is_read_again_if_it_was_squeezed(score: float, crop: tuple[int, ...], again: bool) -> None:
+    assert needs_second_look(crop, Reading(text="a", score=score), RULE) is again
+
+
+def test_lines_of_equal_width_share_a_call_that_is_full_or_holds_one() -> None:
+    widths = [256, 96, 256, 256, 800, 256, 800]
+    assert batches_of(widths) == [[0, 2, 3], [5], [1], [4], [6]]
+    assert batches_of([]) == []
 
 
 def test_the_better_reading_has_the_higher_score_and_the_wider_wins_a_tie() -> None:
@@ -77,8 +79,8 @@ def reading_runtime(score_of: Callable[[float, int], float]) -> CannedRuntime:
     """A recogniser that reads one 'a' with the score for a line's brightness (-1..1) and width in pixels."""
 
     def answer(batch: Tensor) -> Tensor:
-        steps = np.zeros((1, 1, 4), dtype=np.float32)
-        steps[0, 0, 1] = score_of(float(batch[0, 0, 0, 0]), batch.shape[3])
+        steps = np.zeros((len(batch), 1, 4), dtype=np.float32)
+        steps[:, 0, 1] = [score_of(float(line[0, 0, 0]), batch.shape[3]) for line in batch]
         return steps
 
     return CannedRuntime(answer)
@@ -101,8 +103,8 @@ def test_only_the_line_that_reads_poorly_is_read_again_and_the_order_is_kept(cre
     runtime = reading_runtime(lambda bright, width: 0.95 if bright > 0 else width / 1000)
     read = reader(runtime, crew).read(page, polygons, turn=False)
     assert [round(reading.score, 3) for reading in read.readings] == [0.95, 0.48, 0.95]
-    # Three looks at 0.5 of 480 pixels, and one at 480.
-    assert sorted(shape[3] for shape in runtime.shapes) == [256, 256, 256, 480]
+    # All three in one call at half of 480 pixels, and one again at 480.
+    assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 480)]
     assert read.classes is None
 
 
@@ -117,7 +119,7 @@ def test_a_line_is_turned_only_if_it_reads_poorly_and_reads_better_turned(crew: 
     assert read.classes == (0, 1, 0)
     assert [round(reading.score, 2) for reading in read.readings] == [0.95, 0.95, 0.2]
     # The first line was good enough not to be asked about.
-    assert len(upside_down.shapes) == 2
+    assert [shape[0] for shape in upside_down.shapes] == [2]
 
 
 def test_a_region_that_cannot_be_cut_out_is_no_line(crew: Crew) -> None:
