@@ -1,9 +1,12 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test check up lock clean
+.PHONY: demo test check up parity lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
 BIN := .venv/bin
+REFERENCE := .venv-paddle/bin
+# A folder of sets of pages, see benchmarks/dataset.py; without it the benchmarks draw their own.
+DATA := $(if $(BENCH_DATA),--data "$(BENCH_DATA)")
 
 demo: .venv/runtime.stamp ## the whole system on the sample documents
 	@$(BIN)/ocrfleet demo
@@ -11,14 +14,17 @@ demo: .venv/runtime.stamp ## the whole system on the sample documents
 up: .venv/runtime.stamp ## the whole system, in the foreground
 	@$(BIN)/ocrfleet up
 
-test: .venv/dev.stamp ## every test that needs no GPU
-	@$(BIN)/pytest
+test: .venv/dev.stamp .venv-paddle/stamp ## every test that needs no GPU, in both environments
+	@failed=0; $(REFERENCE)/pytest tests/paddle || failed=1; $(BIN)/pytest || failed=1; exit $$failed
 
 check: .venv/dev.stamp ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
+	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock
@@ -31,5 +37,9 @@ lock: .venv/dev.stamp ## rewrite the lock files
 	@scripts/setup dev
 	@touch $@
 
+.venv-paddle/stamp: requirements/paddle.lock $(LOCKS)
+	@scripts/setup paddle
+	@touch $@
+
 clean:
-	rm -rf .venv build
+	rm -rf .venv .venv-paddle build

@@ -27,11 +27,11 @@ from ocr_engine.modules.squeeze import rule_of
 from ocr_engine.modules.squeeze_reader import SqueezeReader
 from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
-from ocr_engine.pipeline import Pipeline
-from ocr_engine.profiles import Profile, profile_of, settings_for
+from ocr_engine.pipeline import PageReader, Pipeline
+from ocr_engine.profiles import PageSettings, profile_of, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes import Runtime
-from ocr_engine.runtimes.plan import PADDLE, plan_runtime
+from ocr_engine.runtimes.plan import PADDLE, PADDLEX, plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.sources import Source, check_page, expand
 from ocr_engine.types import Image
@@ -64,8 +64,9 @@ class OCREngine:
         self.device = str(self._plan.device)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)
+        self.runtime = self._plan.name
         self._crew = Crew(threads)
-        self._pipeline: Pipeline | None = self._load()
+        self._pipeline: PageReader | None = self._load()
 
     def warm_up(self) -> None:
         """Run every network once, so that the first page is not slower than the others."""
@@ -131,68 +132,90 @@ class OCREngine:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
 
-    def _open_pipeline(self) -> Pipeline:
+    def _open_pipeline(self) -> PageReader:
         if self._pipeline is None:
             raise InvalidRequest("the engine is closed; build a new one")
         return self._pipeline
 
-    def _load(self) -> Pipeline:
-        profile = profile_of(self._options)
+    def _load(self) -> PageReader:
         for module in Module:
             find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
+        if self._options.effort is not None and not self._may_squeeze:
+            raise InvalidRequest(
+                f"effort={self._options.effort} is for profile='default' on the CPU without text_recognition_batch_size"
+            )
         settings = settings_for(self._options, PredictOptions())
+        return self._load_paddlex(settings) if self._plan.name == PADDLEX else self._load_ours(settings)
+
+    def _load_paddlex(self, settings: PageSettings) -> PageReader:
+        from ocr_engine.paddlex import PaddleXPipeline, formats_of
+
+        formats = formats_of(self._plan)
+        batches = {
+            Module.TEXTLINE_ORIENTATION: self._orientation_batch_size,
+            Module.TEXT_RECOGNITION: self._recognition_batch_size,
+        }
+        return PaddleXPipeline(self._plan, settings, lambda module: self._find(module, formats), batches)
+
+    def _load_ours(self, settings: PageSettings) -> PageReader:
         orientation = unwarper = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
         if settings.use_doc_unwarping:
             unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
-        classifier = self._line_classifier(profile) if settings.use_textline_orientation else None
+        classifier = self._line_classifier() if settings.use_textline_orientation else None
         detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
-        reader = self._line_reader(profile, classifier)
+        reader = self._line_reader(classifier)
         return Pipeline(orientation=orientation, unwarper=unwarper, detector=detector, reader=reader)
 
-    def _line_classifier(self, profile: Profile) -> LineOrientationClassifier:
+    def _line_classifier(self) -> LineOrientationClassifier:
         return LineOrientationClassifier(
-            self._runtime(Module.TEXTLINE_ORIENTATION, per_line=True),
+            self._runtime(Module.TEXTLINE_ORIENTATION),
             name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
-            batch_size=self._options.textline_orientation_batch_size or profile.orientation_batch_size,
-            first_decides=profile.first_line_decides,
+            batch_size=self._orientation_batch_size,
+            first_decides=profile_of(self._options).first_line_decides,
         )
 
-    def _line_reader(self, profile: Profile, classifier: LineOrientationClassifier | None) -> LineReader:
+    def _line_reader(self, classifier: LineOrientationClassifier | None) -> LineReader:
         files = self._find(Module.TEXT_RECOGNITION)
-        runtime = self._open(files, per_line=True)
+        runtime = self._open(files, streams=self._plan.threads)
         self.runtime = f"{self._plan.name} {runtime.precision}"
         alphabet = _alphabet(runtime.metadata, files)
         check_classes(runtime.run(np.zeros((1, 3, 48, 32), dtype=np.float32)).shape[2], alphabet)
-        batch_size, effort = self._options.text_recognition_batch_size, self._options.effort
-        # An accelerator wants batches, and so does whoever says how large they are.
-        if not profile.exact and self._plan.device.kind == "cpu" and batch_size is None:
-            rule = rule_of(_DEFAULT_EFFORT if effort is None else effort)
+        if self._may_squeeze:
+            rule = rule_of(_DEFAULT_EFFORT if self._options.effort is None else self._options.effort)
             return SqueezeReader(runtime, alphabet, rule=rule, crew=self._crew, classifier=classifier)
-        if effort is not None:
-            raise InvalidRequest(
-                f"effort={effort} is for profile='default' on device='cpu' without text_recognition_batch_size"
-            )
-        recognizer = TextRecognizer(
-            runtime, alphabet, batch_size=batch_size or profile.recognition_batch_size, crew=self._crew
-        )
+        recognizer = TextRecognizer(runtime, alphabet, batch_size=self._recognition_batch_size, crew=self._crew)
         return BatchReader(recognizer, classifier)
 
-    def _runtime(self, module: Module, *, per_line: bool = False) -> Runtime:
-        return self._open(self._find(module), per_line=per_line)
+    @property
+    def _may_squeeze(self) -> bool:
+        """An accelerator wants batches, and so does whoever says how large they are."""
+        free = not profile_of(self._options).exact and self._plan.device.kind == "cpu" and self._plan.name != PADDLEX
+        return free and self._options.text_recognition_batch_size is None
 
-    def _find(self, module: Module) -> ModelFiles:
+    @property
+    def _orientation_batch_size(self) -> int:
+        return self._options.textline_orientation_batch_size or profile_of(self._options).orientation_batch_size
+
+    @property
+    def _recognition_batch_size(self) -> int:
+        return self._options.text_recognition_batch_size or profile_of(self._options).recognition_batch_size
+
+    def _runtime(self, module: Module) -> Runtime:
+        return self._open(self._find(module))
+
+    def _find(self, module: Module, formats: Sequence[Format] = ()) -> ModelFiles:
+        """A module's files, in a format that the runtime reads unless others are asked for."""
         name, directory = self._options.model_of(module)
         zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
-        formats = PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,)
+        formats = formats or (PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,))
         files = zoo.resolve(find(module, name), directory=directory, formats=formats)
         self.models[module.value] = files.label
         return files
 
-    def _open(self, files: ModelFiles, *, per_line: bool = False) -> Runtime:
-        """`per_line`: the crew runs it, each of its threads for itself."""
-        plan = replace(self._plan, streams=self._plan.threads) if per_line else self._plan
+    def _open(self, files: ModelFiles, *, streams: int = 1) -> Runtime:
+        plan = replace(self._plan, streams=streams)
         if files.params is not None:
             return open_paddle(plan, files.model, files.params)
         return open_onnx(plan, files.read().content)

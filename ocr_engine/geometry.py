@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ocr_engine.rectangles import smallest_rectangle
 from ocr_engine.types import Angle, Corners, Grid, Image, Polygon
 
 # Two boxes whose tops differ by less are one row for the reading order.
@@ -16,10 +17,10 @@ _ROW_HEIGHT_PX = 10
 _VERTICAL_RATIO = 1.5
 
 
-def min_area_quad(points: npt.NDArray[np.int32] | Corners) -> tuple[Corners, float]:
-    """The smallest rotated rectangle around points (n, 2) or (n, 1, 2), and its short side in pixels."""
-    rectangle = cv2.minAreaRect(points)
-    return order_corners(np.asarray(cv2.boxPoints(rectangle), dtype=np.float32)), min(rectangle[1])
+def min_area_quad(points: npt.NDArray[np.int32], *, min_side_px: float = 0.0) -> Corners | None:
+    """The smallest rotated rectangle around whole points (n, 2) or (n, 1, 2); None: its short side is too short."""
+    corners = smallest_rectangle(points, min_side_px=min_side_px)
+    return None if corners is None else order_corners(corners)
 
 
 def order_corners(points: Corners) -> Corners:
@@ -49,7 +50,9 @@ def sort_boxes(polygons: Sequence[Polygon]) -> list[Polygon]:
 
 def crop_quad(image: Image, polygon: Polygon) -> Image | None:
     """Cut the line out and lay it flat: (h, w, 3). None when the quadrilateral has no height or no width."""
-    corners, _ = min_area_quad(polygon.astype(np.int32))
+    corners = min_area_quad(polygon.astype(np.int32))
+    if corners is None:
+        return None
     width = int(max(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[2] - corners[3])))
     height = int(max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2])))
     if width == 0 or height == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 
@@ -17,6 +18,16 @@ from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
 from ocr_engine.types import Angle, Grid, Image, Line, PageReading
+
+
+class PageReader(Protocol):
+    """What reads a page: ours, or PaddleX's."""
+
+    def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
+        """Read one page (H, W, 3) BGR. Raises: EngineError."""
+
+    def warm_up(self, settings: PageSettings) -> None:
+        """Run the networks once, so that the first document does not pay for it."""
 
 
 class Pipeline:
@@ -43,9 +54,9 @@ class Pipeline:
         timings_ms = dict(origin.timings_ms)
         grid: Grid | None = None
         # Before any work: a module that is missing is missing on every page.
-        _require(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
-        _require(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
-        _require(self._reader.can_turn, settings.use_textline_orientation, "use_textline_orientation")
+        require_module(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
+        require_module(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
+        require_module(self._reader.can_turn, settings.use_textline_orientation, "use_textline_orientation")
         try:
             with _timed(timings_ms, "orientation"):
                 angle, upright = self._turn_upright(page, settings)
@@ -87,8 +98,9 @@ class Pipeline:
         return angle, rotate_quarter(page, angle)
 
 
-def _require(loaded: bool, asked: bool, option: str) -> None:
-    if asked and not loaded:
+def require_module(built: bool, asked: bool, option: str) -> None:
+    """Raises: InvalidRequest: a call asks for a module that the engine was built without."""
+    if asked and not built:
         raise InvalidRequest(
             f"{option}=True was asked for, but the engine was built without it; build it with {option}=True"
         )

@@ -34,14 +34,14 @@ def quads_of(probabilities: Tensor, rules: ContourRules, *, page_width: int, pag
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
     for contour in contours[:_MAX_CANDIDATES]:
-        corners, short_side = min_area_quad(np.asarray(contour, dtype=np.int32))
-        if short_side < _MIN_SIDE_PX or rules.box_thresh > mean_inside(probabilities, corners):
+        corners = min_area_quad(np.asarray(contour, dtype=np.int32), min_side_px=_MIN_SIDE_PX)
+        if corners is None or rules.box_thresh > mean_inside(probabilities, corners):
             continue
         outline = _unclip(corners, rules.unclip_ratio)
         if outline is None:
             continue
-        grown, grown_side = min_area_quad(outline)
-        if grown_side < _MIN_GROWN_SIDE_PX:
+        grown = min_area_quad(outline, min_side_px=_MIN_GROWN_SIDE_PX)
+        if grown is None:
             continue
         quads.append(_to_page(grown, probabilities, page_width, page_height))
     return quads
@@ -76,6 +76,8 @@ def _unclip(corners: Corners, ratio: float) -> npt.NDArray[np.int32] | None:
 def _to_page(corners: Corners, probabilities: Tensor, page_width: int, page_height: int) -> Polygon:
     """Scale from map to page. The clamp is to the far edge itself, not to the last pixel."""
     height, width = probabilities.shape
-    scaled_x = np.clip(np.rint(corners[:, 0] * (page_width / width)), 0, page_width)
-    scaled_y = np.clip(np.rint(corners[:, 1] * (page_height / height)), 0, page_height)
+    # In 64 bits: a corner that lies halfway between two pixels in 32 bits is a pixel away in the reference.
+    exact = corners.astype(np.float64)
+    scaled_x = np.clip(np.rint(exact[:, 0] * (page_width / width)), 0, page_width)
+    scaled_y = np.clip(np.rint(exact[:, 1] * (page_height / height)), 0, page_height)
     return np.stack([scaled_x, scaled_y], axis=1).astype(np.int16)

@@ -10,7 +10,7 @@ from typing import Protocol
 from ocr_engine.device import KINDS, Device, parse_device
 from ocr_engine.errors import DeviceUnavailable, InvalidRequest, ModelUnavailable
 
-ONNXRUNTIME, OPENVINO, PADDLE = "onnxruntime", "openvino", "paddle"
+ONNXRUNTIME, OPENVINO, PADDLE, PADDLEX = "onnxruntime", "openvino", "paddle", "paddlex"
 
 # The reference's names for an engine, and ours, to the runtime each stands for.
 ENGINES = {
@@ -18,16 +18,19 @@ ENGINES = {
     "openvino": OPENVINO,
     "paddle": PADDLE,
     "paddle_static": PADDLE,
+    "paddlex": PADDLEX,
 }
 DEVICES: Mapping[str, tuple[str, ...]] = {
     ONNXRUNTIME: ("cpu", "gpu", "npu"),
     OPENVINO: ("cpu",),
     PADDLE: KINDS,
+    PADDLEX: KINDS,
 }
 _INSTALL = {
     ONNXRUNTIME: "pip install 'ocrfleet[engine-cpu]'",
     OPENVINO: "pip install 'ocrfleet[openvino]'",
     PADDLE: "pip install 'ocrfleet[paddle]'",
+    PADDLEX: "pip install 'ocrfleet[paddle]'",
 }
 # Fastest first. In float32 OpenVINO and ONNX Runtime are equal on a CPU, and OpenVINO alone can be told to use bf16.
 _FASTEST = {"cpu": (OPENVINO, ONNXRUNTIME), "gpu": (ONNXRUNTIME, PADDLE), "npu": (ONNXRUNTIME, PADDLE)}
@@ -43,12 +46,12 @@ class Served:
 
 _GPU = ("gpu",)
 OPTIONS: Mapping[str, Served] = {
-    "use_tensorrt": Served(idle=False, by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
+    "use_tensorrt": Served(idle=False, by={ONNXRUNTIME: _GPU, PADDLE: _GPU, PADDLEX: _GPU}),
     "min_subgraph_size": Served(idle=None, by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
-    "precision": Served(idle="fp32", by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU}),
-    "enable_mkldnn": Served(idle=False, by={PADDLE: ("cpu",)}),
-    "mkldnn_cache_capacity": Served(idle=None, by={PADDLE: ("cpu",)}),
-    "enable_cinn": Served(idle=False, by={PADDLE: ("gpu", "dcu")}),
+    "precision": Served(idle="fp32", by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU, PADDLEX: _GPU}),
+    "enable_mkldnn": Served(idle=False, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
+    "mkldnn_cache_capacity": Served(idle=None, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
+    "enable_cinn": Served(idle=False, by={PADDLE: ("gpu", "dcu"), PADDLEX: ("gpu", "dcu")}),
 }
 # The keys of engine_config: those of the reference where it has the runtime. `device_type` and `device_id` are not
 # among them because `device` says it.
@@ -74,6 +77,8 @@ CONFIG_KEYS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
         "delete_pass": (list, tuple),
         "trt_dynamic_shapes": (dict,),
     },
+    # Which of PaddleX's engines, and what it is handed in place of what our options add up to.
+    PADDLEX: {"engine": (str,), "engine_config": (dict,)},
 }
 
 
@@ -109,7 +114,8 @@ class RuntimePlan:
     threads: of the CPU. streams: runs of one network side by side, which share the threads evenly.
     exact: the reference's float32; otherwise the fastest arithmetic of the processor whose accuracy holds.
     min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
-    config: what `engine_config` says for this runtime, which wins over the rest.
+    enable_hpi: PaddleX's own choice of the fastest. config: what `engine_config` says for this runtime, which wins over
+    the rest.
     """
 
     name: str
@@ -124,6 +130,7 @@ class RuntimePlan:
     enable_mkldnn: bool = True
     mkldnn_cache_capacity: int = 10
     enable_cinn: bool = False
+    enable_hpi: bool = False
     config: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -163,6 +170,7 @@ def plan_runtime(
         enable_mkldnn=options.enable_mkldnn is not False,
         mkldnn_cache_capacity=10 if options.mkldnn_cache_capacity is None else options.mkldnn_cache_capacity,
         enable_cinn=bool(options.enable_cinn),
+        enable_hpi=name == PADDLEX and bool(options.enable_hpi),
         config=config_of(options.engine_config or {}, name),
     )
 
@@ -195,7 +203,7 @@ def config_of(given: Mapping[str, object], name: str) -> Mapping[str, object]:
 def _choose(options: RuntimeOptions, device: Device, exact: bool, installed: Callable[[str], bool]) -> tuple[str, str]:
     """The runtime and why."""
     if options.engine is not None:
-        if options.enable_hpi:
+        if options.enable_hpi and options.engine != PADDLEX:
             raise InvalidRequest(f"enable_hpi=True chooses the engine; leave out engine={options.engine!r}, or it")
         if options.engine not in ENGINES:
             raise InvalidRequest(f"engine={options.engine!r} is not in this build; use {', '.join(ENGINES)}")

