@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test check up parity lock clean
+.PHONY: demo test check up parity bench bench-full lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -25,6 +25,12 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
+
+bench: .venv/dev.stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, in under five minutes
+	@$(BIN)/python -m benchmarks.speed $(DATA)
+
+bench-full: .venv/dev.stamp ## every page and every peer
+	@$(BIN)/python -m benchmarks.speed --full $(DATA)
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock

@@ -1,0 +1,1 @@
+"""Accuracy: what every profile reads of pages whose text is known."""
