@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test check up parity bench bench-full lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -17,14 +17,24 @@ up: .venv/runtime.stamp ## the whole system, in the foreground
 test: .venv/dev.stamp .venv-paddle/stamp ## every test that needs no GPU, in both environments
 	@failed=0; $(REFERENCE)/pytest tests/paddle || failed=1; $(BIN)/pytest || failed=1; exit $$failed
 
+soak: .venv/dev.stamp ## 500 pages through one engine, and many rounds of random faults; prints the seed
+	@$(BIN)/python -m benchmarks.soak $(DATA)
+	@$(BIN)/pytest -m soak -s
+
 check: .venv/dev.stamp ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+bench-queue: .venv/dev.stamp ## what queue, record and store cost
+	@mkdir -p build/bench && OCRFLEET_STAND_IN_DIR=build/bench $(BIN)/python -m benchmarks.queue
+
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
+
+accuracy: .venv/dev.stamp ## every profile against ground truth, on drawn pages or BENCH_DATA
+	@$(BIN)/python -m benchmarks.accuracy $(DATA)
 
 bench: .venv/dev.stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, in under five minutes
 	@$(BIN)/python -m benchmarks.speed $(DATA)

@@ -14,17 +14,27 @@ from ocr_engine.errors import (
     OutOfMemory,
     PageTooLarge,
     SourceNotFound,
+    SourceUnreachable,
     TooLarge,
     TooManyPages,
     UnreadableDocument,
     UnsupportedMedia,
 )
 from ocr_engine.media import MediaType
+from ocr_engine.module_results import ModuleResult
 from ocr_engine.options import EngineOptions, PredictOptions
 from ocr_engine.results import OCRResult
+from ocr_engine.standalone import (
+    DocImgOrientationClassification,
+    TextDetection,
+    TextImageUnwarping,
+    TextLineOrientationClassification,
+    TextRecognition,
+)
 
 __all__ = [
     "DeviceUnavailable",
+    "DocImgOrientationClassification",
     "Document",
     "DocumentError",
     "DocumentLimits",
@@ -36,12 +46,18 @@ __all__ = [
     "InvalidRequest",
     "MediaType",
     "ModelUnavailable",
+    "ModuleResult",
     "OCREngine",
     "OCRResult",
     "OutOfMemory",
     "PageTooLarge",
     "PredictOptions",
     "SourceNotFound",
+    "SourceUnreachable",
+    "TextDetection",
+    "TextImageUnwarping",
+    "TextLineOrientationClassification",
+    "TextRecognition",
     "TooLarge",
     "TooManyPages",
     "UnreadableDocument",

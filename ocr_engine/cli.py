@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,16 @@ _EXIT_FAILED, _EXIT_USAGE = 1, 2
 _TRUE, _FALSE = frozenset({"true", "yes", "t", "y", "1"}), frozenset({"false", "no", "f", "n", "0"})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Order:
+    """The flags that are not the engine's."""
+
+    input: str
+    pages: str | None
+    save_path: Path | None
+    json: bool
+
+
 def main() -> None:
     """`python -m ocr_engine`: this one command by itself."""
     typer.run(ocr)
@@ -29,11 +39,11 @@ def main() -> None:
 
 # Any: typer calls it with the flags of `_signature`, checked by the table of options.
 def ocr(**flags: Any) -> None:
-    """Read an image, a PDF or a folder of them and print the text. No queue, no server."""
-    source, save_path, as_json = flags.pop("input"), flags.pop("save_path"), flags.pop("json")
+    """Read an image, a PDF, a folder of them or a web address, and print the text. No queue, no server."""
+    order = _Order(**{name: flags.pop(name) for name in ("input", "pages", "save_path", "json")})
     try:
         with _build(flags) as engine:
-            failed = _read(engine, source, save_path, as_json=as_json)
+            failed = _read(engine, order)
     except EngineError as error:
         _complain(error)
         raise typer.Exit(_EXIT_USAGE if isinstance(error, InvalidRequest) else _EXIT_FAILED) from error
@@ -48,33 +58,41 @@ def _build(flags: Mapping[str, OptionValue]) -> OCREngine:
     return OCREngine(**{name: value for name, value in flags.items() if value is not None})
 
 
-def _read(engine: OCREngine, source: Path, save_path: Path | None, *, as_json: bool) -> bool:
+def _read(engine: OCREngine, order: _Order) -> bool:
     """Read every document; one that fails is complained about and the next is read. True: one failed.
 
-    Raises: InvalidRequest: there is nothing to read at `source`.
+    An interrupt ends it between two files: each that is there is whole. Raises: InvalidRequest: there is nothing to
+    read at the input, or the pages cannot be understood.
     """
+    from ocr_engine.page_choice import PageChoice
+    from ocr_engine.progress import page_bar
     from ocr_engine.sources import expand
+    from ocr_engine.stems import Stems
 
-    documents: list[dict[str, object]] = []
+    choice, documents, stems = PageChoice.parse(order.pages), list(expand(order.input)), Stems()
+    read: list[dict[str, object]] = []
     failed = False
-    for document in expand(source):
-        try:
-            for result in engine.predict_iter(document):
-                _deliver(result, save_path, quiet=as_json)
-                documents.append(result.json["res"] if as_json else {})
-        except EngineError as error:
-            failed = True
-            _complain(error, at=document if source.is_dir() else None)
-    if as_json:
-        typer.echo(json.dumps(documents, ensure_ascii=False, indent=2))
+    with page_bar(documents, choice) as advance:
+        for document in documents:
+            try:
+                for result in engine.predict_iter(document, pages=order.pages, stems=stems):
+                    read += _deliver(result, order)
+                    advance()
+            except EngineError as error:
+                failed = True
+                _complain(error, at=document if Path(order.input).is_dir() else None)
+    if order.json:
+        typer.echo(json.dumps(read, ensure_ascii=False, indent=2))
     return failed
 
 
-def _deliver(result: OCRResult, save_path: Path | None, *, quiet: bool) -> None:
-    if not quiet:
+def _deliver(result: OCRResult, order: _Order) -> list[dict[str, object]]:
+    """Print and save the page as asked. What is printed at the end: itself in `--json`, else nothing."""
+    if not order.json:
         result.print()
-    if save_path is not None:
-        result.save_all(save_path)
+    if order.save_path is not None:
+        result.save_all(order.save_path)
+    return [{**result.json["res"], "original": result.original}] if order.json else []
 
 
 def _complain(error: EngineError, *, at: object = None) -> None:
@@ -85,8 +103,17 @@ def _complain(error: EngineError, *, at: object = None) -> None:
 def _signature() -> inspect.Signature:
     """The command's flags: the input, where to save, and one flag for every option in the table."""
     flags = [
-        _flag("input", Path, "Image, PDF or folder.", "-i", "--input", default=inspect.Parameter.empty),
+        _flag(
+            "input",
+            str,
+            "Image, PDF, folder, or web address of a document.",
+            "-i",
+            "--input",
+            default=inspect.Parameter.empty,
+        ),
+        _flag("pages", str | None, "Pages of each document, from 1: 1-3,7. Default: all.", "--pages"),
         _flag("save_path", Path | None, "Folder for the JSON and the drawings.", "--save_path"),
+        _flag("paddlex_config", Path | None, "A pipeline's YAML file, for what no flag says.", "--paddlex_config"),
         inspect.Parameter(
             "json",
             inspect.Parameter.KEYWORD_ONLY,
@@ -109,7 +136,8 @@ def _option_flag(parameter: Parameter) -> inspect.Parameter:
         return inspect.Parameter(
             parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
         )
-    return _flag(parameter.name, parameter.kind | None, parameter.help, name)
+    kind = tuple[int, int, int] if parameter.kind is tuple else parameter.kind
+    return _flag(parameter.name, kind | None, parameter.help, name)
 
 
 def _flag(name: str, kind: object, text: str, *spellings: str, default: object = None) -> inspect.Parameter:

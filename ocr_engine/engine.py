@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-
 from ocr_engine.crew import Crew
-from ocr_engine.document import Document, open_document
+from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
+from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
+from ocr_engine.model_choice import choose_models
 from ocr_engine.modules.batch_reader import BatchReader
-from ocr_engine.modules.ctc import Alphabet, check_classes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.line_reader import LineReader
-from ocr_engine.modules.recognition import TextRecognizer
-from ocr_engine.modules.squeeze import rule_of
-from ocr_engine.modules.squeeze_reader import SqueezeReader
-from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
+from ocr_engine.paddlex_config import write_config
+from ocr_engine.page_choice import PageChoice
+from ocr_engine.pages import read_pages
 from ocr_engine.pipeline import PageReader, Pipeline
-from ocr_engine.profiles import PageSettings, profile_of, settings_for
+from ocr_engine.profiles import PageSettings, profile_of, resolved_options, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
-from ocr_engine.runtimes import Runtime
-from ocr_engine.runtimes.plan import PADDLE, PADDLEX, plan_runtime
-from ocr_engine.runtimes.select import open_onnx, open_paddle
-from ocr_engine.sources import Source, check_page, expand
+from ocr_engine.runtimes.plan import PADDLEX
+from ocr_engine.sources import Source, check_page
+from ocr_engine.stems import Stems
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
-from ocr_engine.zoo.registry import Format, Module, find
-from ocr_engine.zoo.resolve import PADDLE as PADDLE_FORMATS
-from ocr_engine.zoo.resolve import Zoo
+from ocr_engine.zoo.registry import Model, Module
 
 # See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
 _DEFAULT_EFFORT = 0.5
@@ -55,40 +47,61 @@ class OCREngine:
     """
 
     def __init__(self, **options: OptionValue) -> None:
-        """Load the models. Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable."""
+        """Load the models. Beside the options, `paddlex_config`: a pipeline's YAML file, or what it would hold.
+
+        Raises: InvalidRequest naming a bad option; DeviceUnavailable; ModelUnavailable.
+        """
         self._options = EngineOptions.parse(options)
         self.profile = self._options.profile or DEFAULT_PROFILE
-        self.models: dict[str, str] = {}
-        threads = self._options.cpu_threads or _allowed_cpus()
-        self._plan = plan_runtime(self._options, threads=threads, exact=profile_of(self._options).exact)
-        self.device = str(self._plan.device)
-        # OpenCV would otherwise use every core of the machine, whatever this process may have.
-        cv2.setNumThreads(threads)
-        self.runtime = self._plan.name
-        self._crew = Crew(threads)
-        self._pipeline: PageReader | None = self._load()
+        loader = ModelLoader(self._options, exact=profile_of(self._options).exact)
+        self._crew = Crew(loader.plan.threads)
+        self.device = str(loader.plan.device)
+        self._chosen: dict[Module, Model] = {}
+        self._pipeline: PageReader | None = self._load(loader)
+        self.runtime = f"{loader.plan.name} {loader.precision}".strip()
+        self.models: dict[str, str] = dict(loader.labels)
 
     def warm_up(self) -> None:
         """Run every network once, so that the first page is not slower than the others."""
         self._open_pipeline().warm_up(settings_for(self._options, PredictOptions()))
 
-    def predict(self, input: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
-        """Read every page of a file, folder, bytes, array (H, W, 3) BGR, or a list of those.
+    def predict(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        **options: OptionValue,
+    ) -> list[OCRResult]:
+        """Read every page of a file, folder, web address, bytes, array (H, W, 3) BGR, or a list of those.
 
-        The options are the fields of `PredictOptions`. A document that cannot be read raises, it never gives an empty
-        list. Long documents: use `predict_iter`, which holds one page at a time. Raises: EngineError.
+        pages: which of each document, `"1-3,7"` or numbers from 1; None: all. An array is one page, and is read.
+
+        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's. A document that
+        cannot be read raises, it never gives an empty list. Long documents: use `predict_iter`, which holds one page
+        at a time. Raises: EngineError.
         """
-        return list(self.predict_iter(input, **options))
+        return list(self.predict_iter(input, pages=pages, stems=None, **options))
 
-    def predict_iter(self, input: Source | Sequence[Source], **options: OptionValue) -> Iterator[OCRResult]:
-        """Like `predict`, a page at a time, as they are asked for."""
+    def predict_iter(
+        self,
+        input: Source | Sequence[Source],
+        *,
+        pages: str | int | Sequence[int] | None = None,
+        stems: Stems | None = None,
+        **options: OptionValue,
+    ) -> Iterator[OCRResult]:
+        """Like `predict`, a page at a time, as they are asked for. `stems`: names that earlier calls of a run took."""
+        device = options.pop("device", None)
+        if device is not None and str(parse_device(str(device))) != self.device:
+            raise InvalidRequest(f"device={device!r}: this engine is on {self.device}; build another for that device")
         call = PredictOptions.parse(options)
-        for source in expand(input):
-            if isinstance(source, Path | bytes):
-                with open_document(source) as document:
-                    yield from self._read_document(document, source, call)
-            else:
-                yield self.predict_page(source, options=call)
+        for image, origin in read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems()):
+            yield self._read_page(image, origin, call)
+
+    def ocr(self, img: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
+        """The 2.x name of `predict`, which warns."""
+        warnings.warn("ocr() is the 2.x name of predict(); use that", DeprecationWarning, stacklevel=2)
+        return self.predict(img, pages=None, **options)
 
     def predict_page(
         self,
@@ -104,6 +117,11 @@ class OCREngine:
         """
         return self._read_page(image, PageOrigin(input_path=input_path, page_index=page_index), options)
 
+    def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
+        """Write what this engine is as a configuration that PaddleX and `paddlex_config` read. Raises: OSError."""
+        models = {MODEL_NAME_OPTIONS[module]: model.name for module, model in self._chosen.items()}
+        write_config(yaml_path, resolved_options(self._options) | models)
+
     def close(self) -> None:
         """Free the models. Safe to call twice; afterwards `predict*` raises InvalidRequest."""
         self._pipeline = None
@@ -117,17 +135,6 @@ class OCREngine:
     ) -> None:
         self.close()
 
-    def _read_document(self, document: Document, source: Path | bytes, call: PredictOptions) -> Iterator[OCRResult]:
-        for index in range(document.page_count):
-            start = time.perf_counter()
-            image = document.page_image(index)
-            origin = PageOrigin(
-                input_path=str(source) if isinstance(source, Path) else None,
-                page_index=document.page_index(index),
-                timings_ms={"decode": (time.perf_counter() - start) * 1000.0},
-            )
-            yield self._read_page(image, origin, call)
-
     def _read_page(self, image: Image, origin: PageOrigin, call: PredictOptions | None) -> OCRResult:
         settings = settings_for(self._options, call or PredictOptions())
         return self._open_pipeline().run(check_page(image), settings, origin)
@@ -137,62 +144,73 @@ class OCREngine:
             raise InvalidRequest("the engine is closed; build a new one")
         return self._pipeline
 
-    def _load(self) -> PageReader:
-        for module in Module:
-            find(module, self._options.model_of(module)[0])  # a wrong name is an error, also when it is not used
-        if self._options.effort is not None and not self._may_squeeze:
+    def _load(self, loader: ModelLoader) -> PageReader:
+        if self._options.effort is not None and not self._may_squeeze(loader):
             raise InvalidRequest(
-                f"effort={self._options.effort} is for profile='default' on the CPU without text_recognition_batch_size"
+                f"effort={self._options.effort} is for profile='default' on the CPU, without "
+                "text_recognition_batch_size and text_rec_input_shape"
             )
         settings = settings_for(self._options, PredictOptions())
-        return self._load_paddlex(settings) if self._plan.name == PADDLEX else self._load_ours(settings)
+        self._chosen = choose_models(self._options)
+        wanted = {
+            Module.DOC_ORIENTATION: settings.use_doc_orientation,
+            # PaddleX refuses it, and says why.
+            Module.DOC_UNWARPING: settings.use_doc_unwarping and loader.plan.name != PADDLEX,
+            Module.TEXTLINE_ORIENTATION: settings.use_textline_orientation,
+            Module.TEXT_DETECTION: True,
+            Module.TEXT_RECOGNITION: True,
+        }
+        files = loader.find([self._chosen[module] for module, is_used in wanted.items() if is_used])
+        if loader.plan.name == PADDLEX:
+            return self._load_paddlex(loader, settings, files)
+        return self._load_ours(loader, settings, files)
 
-    def _load_paddlex(self, settings: PageSettings) -> PageReader:
-        from ocr_engine.paddlex import PaddleXPipeline, formats_of
+    def _load_paddlex(
+        self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]
+    ) -> PageReader:
+        from ocr_engine.paddlex import PaddleXPipeline
 
-        formats = formats_of(self._plan)
         batches = {
             Module.TEXTLINE_ORIENTATION: self._orientation_batch_size,
             Module.TEXT_RECOGNITION: self._recognition_batch_size,
         }
-        return PaddleXPipeline(self._plan, settings, lambda module: self._find(module, formats), batches)
+        return PaddleXPipeline(loader.plan, settings, files, batches)
 
-    def _load_ours(self, settings: PageSettings) -> PageReader:
-        orientation = unwarper = None
+    def _load_ours(self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]) -> PageReader:
+        orientation = unwarper = classifier = None
         if settings.use_doc_orientation:
-            orientation = OrientationClassifier(self._runtime(Module.DOC_ORIENTATION))
+            orientation = OrientationClassifier(loader.open(files[Module.DOC_ORIENTATION]))
         if settings.use_doc_unwarping:
-            unwarper = Unwarper(self._runtime(Module.DOC_UNWARPING))
-        classifier = self._line_classifier() if settings.use_textline_orientation else None
-        detector = TextDetector(self._runtime(Module.TEXT_DETECTION))
-        reader = self._line_reader(classifier)
-        return Pipeline(orientation=orientation, unwarper=unwarper, detector=detector, reader=reader)
-
-    def _line_classifier(self) -> LineOrientationClassifier:
-        return LineOrientationClassifier(
-            self._runtime(Module.TEXTLINE_ORIENTATION),
-            name=find(Module.TEXTLINE_ORIENTATION, self._options.textline_orientation_model_name).name,
-            batch_size=self._orientation_batch_size,
-            first_decides=profile_of(self._options).first_line_decides,
+            unwarper = loader.open_unwarper(files[Module.DOC_UNWARPING])
+        if settings.use_textline_orientation:
+            classifier = LineOrientationClassifier(
+                loader.open(files[Module.TEXTLINE_ORIENTATION]),
+                name=self._chosen[Module.TEXTLINE_ORIENTATION].name,
+                batch_size=self._orientation_batch_size,
+                first_decides=profile_of(self._options).first_line_decides,
+            )
+        return Pipeline(
+            orientation=orientation,
+            unwarper=unwarper,
+            detector=TextDetector(loader.open(files[Module.TEXT_DETECTION])),
+            reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
         )
 
-    def _line_reader(self, classifier: LineOrientationClassifier | None) -> LineReader:
-        files = self._find(Module.TEXT_RECOGNITION)
-        runtime = self._open(files, streams=self._plan.threads)
-        self.runtime = f"{self._plan.name} {runtime.precision}"
-        alphabet = _alphabet(runtime.metadata, files)
-        check_classes(runtime.run(np.zeros((1, 3, 48, 32), dtype=np.float32)).shape[2], alphabet)
-        if self._may_squeeze:
-            rule = rule_of(_DEFAULT_EFFORT if self._options.effort is None else self._options.effort)
-            return SqueezeReader(runtime, alphabet, rule=rule, crew=self._crew, classifier=classifier)
-        recognizer = TextRecognizer(runtime, alphabet, batch_size=self._recognition_batch_size, crew=self._crew)
+    def _line_reader(
+        self, loader: ModelLoader, files: ModelFiles, classifier: LineOrientationClassifier | None
+    ) -> LineReader:
+        if self._may_squeeze(loader):
+            effort = _DEFAULT_EFFORT if self._options.effort is None else self._options.effort
+            return loader.open_squeeze_reader(files, effort=effort, crew=self._crew, classifier=classifier)
+        recognizer = loader.open_recognizer(files, batch_size=self._recognition_batch_size, crew=self._crew)
         return BatchReader(recognizer, classifier)
 
-    @property
-    def _may_squeeze(self) -> bool:
-        """An accelerator wants batches, and so does whoever says how large they are."""
-        free = not profile_of(self._options).exact and self._plan.device.kind == "cpu" and self._plan.name != PADDLEX
-        return free and self._options.text_recognition_batch_size is None
+    def _may_squeeze(self, loader: ModelLoader) -> bool:
+        """An accelerator wants batches, and so does whoever says how large they are or which shape lines have."""
+        options = self._options
+        free = options.text_recognition_batch_size is None and options.text_rec_input_shape is None
+        ours = not profile_of(options).exact and loader.plan.name != PADDLEX
+        return free and ours and loader.plan.device.kind == "cpu"
 
     @property
     def _orientation_batch_size(self) -> int:
@@ -201,33 +219,3 @@ class OCREngine:
     @property
     def _recognition_batch_size(self) -> int:
         return self._options.text_recognition_batch_size or profile_of(self._options).recognition_batch_size
-
-    def _runtime(self, module: Module) -> Runtime:
-        return self._open(self._find(module))
-
-    def _find(self, module: Module, formats: Sequence[Format] = ()) -> ModelFiles:
-        """A module's files, in a format that the runtime reads unless others are asked for."""
-        name, directory = self._options.model_of(module)
-        zoo = Zoo.at(self._options.model_cache_dir, self._options.model_source)
-        formats = formats or (PADDLE_FORMATS if self._plan.name == PADDLE else (Format.ONNX,))
-        files = zoo.resolve(find(module, name), directory=directory, formats=formats)
-        self.models[module.value] = files.label
-        return files
-
-    def _open(self, files: ModelFiles, *, streams: int = 1) -> Runtime:
-        plan = replace(self._plan, streams=streams)
-        if files.params is not None:
-            return open_paddle(plan, files.model, files.params)
-        return open_onnx(plan, files.read().content)
-
-
-def _alphabet(metadata: Mapping[str, str], files: ModelFiles) -> Alphabet:
-    """The dictionary in the weights, else the one in the files beside them."""
-    if "character" not in metadata and files.config.characters is not None:
-        metadata = {"character": "\n".join(files.config.characters) + "\n"}
-    return Alphabet.of(metadata)
-
-
-def _allowed_cpus() -> int:
-    """The processors that this process may use; only Linux can tell them from those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

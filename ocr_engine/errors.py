@@ -12,6 +12,7 @@ EngineError
 │   └── TooLarge              too_large
 │       ├── TooManyPages      too_many_pages
 │       └── PageTooLarge      page_too_large
+├── SourceUnreachable         source_unreachable    retryable; an address gave no document
 ├── OutOfMemory               out_of_memory         retryable
 ├── ModelUnavailable          model_unavailable
 └── InternalError             internal
@@ -93,6 +94,13 @@ class PageTooLarge(TooLarge):
     """The page has more pixels than the limit; scale it down and try again."""
 
     code = "page_too_large"
+
+
+class SourceUnreachable(EngineError):
+    """The address gave no document; check it in a browser and try again."""
+
+    code = "source_unreachable"
+    retryable = True
 
 
 class OutOfMemory(EngineError):

@@ -15,6 +15,8 @@ from ocr_engine.types import Angle, Corners, Grid, Image, Polygon
 _ROW_HEIGHT_PX = 10
 # A crop at least this much taller than wide is a vertical line and is laid on its side.
 _VERTICAL_RATIO = 1.5
+# Rows of a page flattened at a time: any number gives the same pixels.
+_BAND_ROWS = 128
 
 
 def min_area_quad(points: npt.NDArray[np.int32], *, min_side_px: float = 0.0) -> Corners | None:
@@ -82,12 +84,18 @@ def rotate_quarter(image: Image, angle: Angle) -> Image:
 
 def flatten(page: Image, grid: Grid) -> Image:
     """The page resampled through the grid, same size, bilinear; what lies outside the page is black."""
-    x, y = _spread(grid, page.shape[1], page.shape[0])
-    return np.asarray(cv2.remap(page, x, y, cv2.INTER_LINEAR), dtype=np.uint8)
+    height, width = page.shape[:2]
+    flat = np.empty_like(page)
+    # The two maps of a page take eight bytes a pixel, and their making five times that.
+    for top in range(0, height, _BAND_ROWS):
+        rows = range(top, min(top + _BAND_ROWS, height))
+        x, y = _spread(grid, width, height, rows)
+        cv2.remap(page, x, y, cv2.INTER_LINEAR, dst=flat[rows.start : rows.stop])
+    return flat
 
 
 def to_curved(polygon: Polygon, grid: Grid, width: int, height: int) -> Polygon:
-    """The polygon on the page before `flatten`, clipped to it; the error is that of rounding, under a pixel an axis.
+    """The polygon on the page before `flatten`, clipped to it; the error is that of rounding, half a pixel an axis.
 
     `width`, `height`: of that page. Straight sides become curves there; the corners are exact.
     """
@@ -104,11 +112,13 @@ def to_curved(polygon: Polygon, grid: Grid, width: int, height: int) -> Polygon:
     return np.array(points, dtype=np.int16)
 
 
-def _spread(grid: Grid, width: int, height: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The grid for every pixel of a flat page of this size: x and y on the curved page, in pixels."""
+def _spread(
+    grid: Grid, width: int, height: int, rows: range
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The grid for these rows of pixels of a flat page of this size: x and y on the curved page, in pixels."""
     columns = np.linspace(0, grid.shape[2] - 1, width, dtype=np.float32)
-    rows = np.linspace(0, grid.shape[1] - 1, height, dtype=np.float32)
-    knots_x, knots_y = np.meshgrid(columns, rows)
+    lines = np.linspace(0, grid.shape[1] - 1, height, dtype=np.float32)[rows.start : rows.stop]
+    knots_x, knots_y = np.meshgrid(columns, lines)
     # Exact bilinear weights: OpenCV's own table of 1/32 pixel would move the page by up to a pixel.
     across, down = knots_x - np.floor(knots_x), knots_y - np.floor(knots_y)
     left, top = knots_x.astype(np.intp), knots_y.astype(np.intp)

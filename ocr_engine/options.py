@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
+from ocr_engine.paddlex_config import options_in
 from ocr_engine.runtimes.plan import ENGINES
+from ocr_engine.zoo.languages import OCR_VERSIONS
 
-OptionValue: TypeAlias = bool | int | float | str | Path | Mapping[str, object] | None
+OptionValue: TypeAlias = bool | int | float | str | Path | Sequence[int] | Mapping[str, object] | None
 
 DEFAULT_PROFILE = "default"
 PROFILE_NAMES = (DEFAULT_PROFILE, "paddleocr-3.7", "paddleocr-3.0")
@@ -40,23 +42,29 @@ DEPRECATED = {
     "cls_batch_num": "textline_orientation_batch_size",
 }
 
-# Languages whose models are the PP-OCRv6 pair in the reference's own table.
-_LATIN = (
-    "af az bs ca cs cy da de es et eu fi fr french ga german gl hr hu id is it ku la lb lt lv mi ms mt nl no oc "
-    "pl pt qu rm ro rs_latin sk sl sq sv sw tl tr uz vi"
-)
-LANGUAGES = ("ch", "chinese_cht", "en", "japan", *_LATIN.split())
+# The network halves its input five times.
+_DETECTION_STRIDE_PX = 32
+_COLOURS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:
     """One option: what it takes and what it means. None is always accepted and means the default.
 
-    `low`, `high`: inclusive range. `choices`: the only texts accepted. `per_call`: `predict` takes it too.
+    `low`, `high`: inclusive range, of each number of a shape. `choices`: the only texts accepted. `per_call`: `predict`
+    takes it too.
     """
 
     name: str
-    kind: type[bool] | type[int] | type[float] | type[str] | type[Path] | type[dict[str, object]]
+    kind: (
+        type[bool]
+        | type[int]
+        | type[float]
+        | type[str]
+        | type[Path]
+        | type[tuple[int, int, int]]
+        | type[dict[str, object]]
+    )
     help: str
     low: float | None = None
     high: float | None = None
@@ -70,8 +78,9 @@ class Parameter:
         if not _is_of(value, self.kind):
             raise InvalidRequest(f"{self.name}={value!r} must be {_KIND_NAMES[self.kind]}")
         if self.choices and value not in self.choices:
-            raise InvalidRequest(f"{self.name}={value!r} is not served by this build; use {', '.join(self.choices)}")
-        if isinstance(value, int | float) and not _within(value, self.low, self.high):
+            raise InvalidRequest(f"{self.name}={value!r} is not known; use {', '.join(self.choices)}")
+        numbers = value if self.kind is tuple and isinstance(value, list | tuple) else (value,)
+        if any(isinstance(one, int | float) and not _within(one, self.low, self.high) for one in numbers):
             raise InvalidRequest(f"{self.name}={value!r} must be {_range_name(self.low, self.high)}")
 
 
@@ -90,12 +99,12 @@ PARAMETERS = (
     Parameter(name="enable_cinn", kind=bool, help="The CINN compiler, in engine=paddle on a GPU."),
     Parameter(name="cpu_threads", kind=int, low=1, high=1024, help="Threads of one engine. Default: the CPUs allowed."),
     Parameter(name="profile", kind=str, choices=PROFILE_NAMES, help="The contract whose defaults apply."),
-    Parameter(name="lang", kind=str, choices=LANGUAGES, help="Language of the documents."),
-    Parameter(name="ocr_version", kind=str, choices=("PP-OCRv6",), help="Generation of the models."),
+    Parameter(name="lang", kind=str, help="Language of the documents: en, korean, ... (112 codes)."),
+    Parameter(name="ocr_version", kind=str, choices=OCR_VERSIONS, help="Generation of the models."),
     Parameter(name="doc_orientation_classify_model_name", kind=str, help="Model of the page orientation."),
     Parameter(name="doc_orientation_classify_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="doc_unwarping_model_name", kind=str, help="Model of the unwarping."),
-    Parameter(name="doc_unwarping_model_dir", kind=Path, help="Folder with its inference.onnx, a grid network."),
+    Parameter(name="doc_unwarping_model_dir", kind=Path, help="Folder with its inference.onnx, in either form."),
     Parameter(name="textline_orientation_model_name", kind=str, help="Model of the line orientation."),
     Parameter(name="textline_orientation_model_dir", kind=Path, help="Folder with its inference.onnx."),
     Parameter(name="textline_orientation_batch_size", kind=int, low=1, high=64, help="Lines turned together: 6."),
@@ -152,9 +161,10 @@ PARAMETERS = (
     Parameter(
         name="text_det_limit_type",
         kind=str,
-        choices=("min", "max"),
+        choices=("min", "max", "resize_long"),
         per_call=True,
-        help="min: enlarge a page whose short side is under the limit; max: shrink one whose long side is over it.",
+        help="min: enlarge a page whose short side is under the limit; max: shrink one whose long side is over it; "
+        "resize_long: make the long side that long.",
     ),
     Parameter(
         name="text_det_thresh",
@@ -187,6 +197,20 @@ PARAMETERS = (
         high=32_767,
         per_call=True,
         help="Longest side in pixels that the detector is given. Default: 4000.",
+    ),
+    Parameter(
+        name="text_det_input_shape",
+        kind=tuple,
+        low=1,
+        high=8192,
+        help="C H W: size in pixels that every page is given for the detector, in place of the limits.",
+    ),
+    Parameter(
+        name="text_rec_input_shape",
+        kind=tuple,
+        low=1,
+        high=3200,
+        help="C H W: size in pixels that every line is given for the recogniser, in place of its own width.",
     ),
     Parameter(
         name="text_rec_score_thresh",
@@ -255,12 +279,26 @@ class EngineOptions(PredictOptions):
     text_recognition_model_dir: str | Path | None = None
     text_recognition_batch_size: int | None = None
     effort: float | None = None
+    text_det_input_shape: Sequence[int] | None = None
+    text_rec_input_shape: Sequence[int] | None = None
     model_cache_dir: str | Path | None = None
     model_source: str | None = None
 
     def __post_init__(self) -> None:
         _check_fields(self)
         parse_device(self.device)
+        _check_shape("text_det_input_shape", self.text_det_input_shape, stride_px=_DETECTION_STRIDE_PX)
+        _check_shape("text_rec_input_shape", self.text_rec_input_shape, stride_px=1)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, object]) -> Self:
+        """As in the base; `paddlex_config`, a pipeline's file or mapping, gives what is not given by name.
+
+        Raises: InvalidRequest: as in the base, or something in the configuration that means nothing here.
+        """
+        named = {name: value for name, value in values.items() if name != "paddlex_config"}
+        configured = options_in(values.get("paddlex_config"))
+        return cls(**(_known(cls, configured) | _known(cls, named)))
 
     def model_of(self, module: str) -> tuple[str | None, Path | None]:
         """The model name and folder chosen for a module, by its name in the zoo; None: not chosen."""
@@ -280,6 +318,7 @@ _KIND_NAMES = {
     float: "a number",
     str: "a text",
     Path: "a path",
+    tuple: "three whole numbers: C, H, W",
     dict: "a mapping of names to values",
 }
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
@@ -293,11 +332,14 @@ def _known(cls: type[PredictOptions], values: Mapping[str, object]) -> dict[str,
         name = SPELLINGS.get(given) or DEPRECATED.get(given) or given
         if name not in known:
             raise InvalidRequest(f"unknown option {given!r}; known are {', '.join(known)}")
+        if value is None:
+            continue
         if name in found:
             raise InvalidRequest(f"{name} was given under two names, one of them {given!r}; give it once")
         found[name] = value
-    for given in DEPRECATED.keys() & values.keys():
-        warnings.warn(f"{given} is the 2.x name of {DEPRECATED[given]}; use that", DeprecationWarning, stacklevel=4)
+    for given, name in DEPRECATED.items():
+        if values.get(given) is not None:
+            warnings.warn(f"{given} is the 2.x name of {name}; use that", DeprecationWarning, stacklevel=4)
     return found
 
 
@@ -306,9 +348,20 @@ def _check_fields(options: PredictOptions) -> None:
         _BY_NAME[field.name].check(getattr(options, field.name))
 
 
+def _check_shape(name: str, shape: Sequence[int] | None, *, stride_px: int) -> None:
+    if shape is None:
+        return
+    channels, height, width = shape
+    if channels != _COLOURS or height % stride_px or width % stride_px:
+        step = f", both sides multiples of {stride_px}" if stride_px > 1 else ""
+        raise InvalidRequest(f"{name}={tuple(shape)} must be (3, height, width) in pixels{step}")
+
+
 def _is_of(value: object, kind: type) -> bool:
     if kind is Path:
         return isinstance(value, str | Path)
+    if kind is tuple:
+        return isinstance(value, list | tuple) and len(value) == 3 and all(_is_of(one, int) for one in value)
     if kind is dict:
         return isinstance(value, Mapping)
     if kind is float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -60,10 +60,10 @@ class PaddleXPipeline:
         self,
         plan: RuntimePlan,
         settings: PageSettings,
-        find: Callable[[Module], ModelFiles],
+        files: Mapping[Module, ModelFiles],
         batches: Mapping[Module, int],
     ) -> None:
-        """`settings`: which modules are built; `find`: a module's files in one of `formats_of`.
+        """`settings`: which modules are built; `files`: those of each, in one of `formats_of`.
 
         Raises: ModelUnavailable: PaddleX is not installed, or cannot load a model; DeviceUnavailable;
         InvalidRequest: an option that it has no counterpart of.
@@ -77,7 +77,7 @@ class PaddleXPipeline:
         self._built = settings
         library = _import_paddlex(plan)
         with TemporaryDirectory(prefix="ocrfleet-models-") as folder:
-            config = _config(library, settings, _folders(settings, find, Path(folder)), batches)
+            config = _config(library, settings, _folders(files, Path(folder)), batches)
             try:
                 self._pipeline = library.create_pipeline(
                     config=config,
@@ -152,17 +152,9 @@ def _engine_config(plan: RuntimePlan) -> _Config:
     return config if plan.config.get("engine") == "paddle_static" else {"paddle_static": config}
 
 
-def _folders(
-    settings: PageSettings, find: Callable[[Module], ModelFiles], parent: Path
-) -> Mapping[Module, tuple[str, Path]]:
+def _folders(files: Mapping[Module, ModelFiles], parent: Path) -> Mapping[Module, tuple[str, Path]]:
     """Name and folder of every model that is used."""
-    unused = {
-        Module.DOC_UNWARPING,
-        *(() if settings.use_doc_orientation else (Module.DOC_ORIENTATION,)),
-        *(() if settings.use_textline_orientation else (Module.TEXTLINE_ORIENTATION,)),
-    }
-    found = {module: find(module) for module in Module if module not in unused}
-    return {module: (files.name, paddlex_folder(files, parent)) for module, files in found.items()}
+    return {module: (found.name, paddlex_folder(found, parent)) for module, found in files.items()}
 
 
 def _config(

@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
-from ocr_engine.geometry import flatten, rotate_quarter, sort_boxes
+from ocr_engine.geometry import rotate_quarter, sort_boxes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_reader import LineReader
-from ocr_engine.modules.unwarping import Unwarper
+from ocr_engine.modules.unwarping import Unwarped, Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
-from ocr_engine.types import Angle, Grid, Image, Line, PageReading
+from ocr_engine.types import Angle, Image, Line, PageReading
 
 
 class PageReader(Protocol):
@@ -52,7 +52,7 @@ class Pipeline:
         Raises: OutOfMemory (retryable), InternalError; InvalidRequest: a module was asked for but not loaded.
         """
         timings_ms = dict(origin.timings_ms)
-        grid: Grid | None = None
+        unwarped: Unwarped | None = None
         # Before any work: a module that is missing is missing on every page.
         require_module(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
         require_module(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
@@ -62,8 +62,8 @@ class Pipeline:
                 angle, upright = self._turn_upright(page, settings)
             if self._unwarper is not None and settings.use_doc_unwarping:
                 with _timed(timings_ms, "unwarping"):
-                    grid = self._unwarper.grid_of(upright)
-                    upright = flatten(upright, grid)
+                    unwarped = self._unwarper.unwarp(upright)
+                    upright = unwarped.page
             with _timed(timings_ms, "detection"):
                 polygons = sort_boxes(self._detector.detect(upright, settings.detection))
             read = self._reader.read(upright, polygons, turn=settings.use_textline_orientation)
@@ -72,7 +72,8 @@ class Pipeline:
         lines = (Line(polygon=p, reading=r) for p, r in zip(read.polygons, read.readings, strict=True))
         reading = PageReading(
             angle=angle,
-            grid=grid,
+            grid=unwarped.grid if unwarped else None,
+            flat=unwarped.page if unwarped and not unwarped.by_grid else None,
             polygons=read.polygons,
             line_classes=read.classes,
             lines=tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh),
@@ -86,7 +87,7 @@ class Pipeline:
         if self._orientation is not None:
             self._orientation.classify(blank)
         if self._unwarper is not None:
-            self._unwarper.grid_of(blank)
+            self._unwarper.unwarp(blank)
         self._detector.detect(blank, settings.detection)
         self._reader.warm_up()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeVar
 
 from ocr_engine.modules.detection import DetectionSettings
@@ -31,12 +31,20 @@ class PageSettings:
 class Profile:
     """The defaults of one contract.
 
+    `text_detection`, `text_recognition`, `textline_orientation`: its models when nothing chooses others.
+    `languages`: whose table `lang` and `ocr_version` are looked up in. "3.7": that of the current release. "packaged":
+    the same, with the small pair of PP-OCRv6 where it has the medium one. "3.0": that of the seed's release.
+
     `preprocessor`: what one switch of orientation and unwarping does to the other. "separate": nothing. "joined", 3.7:
     Python's `or` joins them, so unwarping=False alone turns orientation off too, while orientation=False alone leaves
     unwarping on. "always", 3.0: joined in a call only; an engine always reports its preprocessor.
     """
 
     page: PageSettings
+    text_detection: str
+    text_recognition: str
+    textline_orientation: str = "PP-LCNet_x1_0_textline_ori"
+    languages: Literal["packaged", "3.7", "3.0"] = "3.7"
     preprocessor: Literal["separate", "joined", "always"]
     # True: the reference's float32 and its padded batches of lines. False: the fastest way whose accuracy holds.
     exact: bool = True
@@ -70,9 +78,29 @@ _PAGE_OURS = replace(
 )
 
 PROFILES = {
-    DEFAULT_PROFILE: Profile(page=_PAGE_OURS, preprocessor="separate", exact=False),
-    "paddleocr-3.7": Profile(page=_PAGE_37, preprocessor="joined", first_line_decides=True),
-    "paddleocr-3.0": Profile(page=_PAGE_30, preprocessor="always"),
+    DEFAULT_PROFILE: Profile(
+        page=_PAGE_OURS,
+        exact=False,
+        text_detection="PP-OCRv6_small_det",
+        text_recognition="PP-OCRv6_small_rec",
+        languages="packaged",
+        preprocessor="separate",
+    ),
+    "paddleocr-3.7": Profile(
+        page=_PAGE_37,
+        text_detection="PP-OCRv6_medium_det",
+        text_recognition="PP-OCRv6_medium_rec",
+        preprocessor="joined",
+        first_line_decides=True,
+    ),
+    "paddleocr-3.0": Profile(
+        page=_PAGE_30,
+        text_detection="PP-OCRv5_mobile_det",
+        text_recognition="PP-OCRv5_mobile_rec",
+        textline_orientation="PP-LCNet_x0_25_textline_ori",
+        languages="3.0",
+        preprocessor="always",
+    ),
 }
 
 
@@ -85,9 +113,6 @@ def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:
     """What holds for one call: its own option, else the engine's, else the profile's."""
     page = profile_of(engine).page
     detection = page.detection
-    limit_type: Literal["min", "max"] = (
-        "max" if _first(call.text_det_limit_type, engine.text_det_limit_type, detection.limit_type) == "max" else "min"
-    )
     preprocessor, orientation, unwarping = _preprocessing(engine, call)
     return PageSettings(
         use_doc_preprocessor=preprocessor,
@@ -101,16 +126,42 @@ def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:
             limit_side_len=_first(
                 call.text_det_limit_side_len, engine.text_det_limit_side_len, detection.limit_side_len
             ),
-            limit_type=limit_type,
+            limit_type=_first(call.text_det_limit_type, engine.text_det_limit_type, detection.limit_type),
             thresh=_first(call.text_det_thresh, engine.text_det_thresh, detection.thresh),
             max_side_limit=_first(
                 call.text_det_max_side_limit, engine.text_det_max_side_limit, detection.max_side_limit
             ),
             box_thresh=_first(call.text_det_box_thresh, engine.text_det_box_thresh, detection.box_thresh),
             unclip_ratio=_first(call.text_det_unclip_ratio, engine.text_det_unclip_ratio, detection.unclip_ratio),
+            input_shape=tuple(engine.text_det_input_shape) if engine.text_det_input_shape else None,
         ),
         rec_score_thresh=_first(call.text_rec_score_thresh, engine.text_rec_score_thresh, page.rec_score_thresh),
     )
+
+
+def resolved_options(engine: EngineOptions) -> dict[str, object]:
+    """Every option of an engine by name, those that its profile decides with the values they have."""
+    profile = profile_of(engine)
+    page = settings_for(engine, PredictOptions())
+    given = {field.name: getattr(engine, field.name) for field in fields(engine)}
+    batch_sizes = {
+        "textline_orientation_batch_size": profile.orientation_batch_size,
+        "text_recognition_batch_size": profile.recognition_batch_size,
+    }
+    decided = {
+        "use_doc_orientation_classify": page.use_doc_orientation,
+        "use_doc_unwarping": page.use_doc_unwarping,
+        "use_textline_orientation": page.use_textline_orientation,
+        "return_word_box": page.return_word_box,
+        "text_det_limit_side_len": page.detection.limit_side_len,
+        "text_det_limit_type": page.detection.limit_type,
+        "text_det_max_side_limit": page.detection.max_side_limit,
+        "text_det_thresh": page.detection.thresh,
+        "text_det_box_thresh": page.detection.box_thresh,
+        "text_det_unclip_ratio": page.detection.unclip_ratio,
+        "text_rec_score_thresh": page.rec_score_thresh,
+    }
+    return given | decided | {name: _first(given[name], None, size) for name, size in batch_sizes.items()}
 
 
 def _preprocessing(engine: EngineOptions, call: PredictOptions) -> tuple[bool, bool, bool]:

@@ -1,52 +1,51 @@
-"""The result of one page: the reference's fields, and the ways to print and save them."""
+"""The result of one page: the reference's fields, and what is known beside them."""
 
 from __future__ import annotations
 
-import json
-import secrets
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from mimetypes import guess_type
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ocr_engine.geometry import bounds, flatten, rotate_quarter, to_curved, to_original
+from ocr_engine.geometry import bounds, flatten, rotate_quarter
 from ocr_engine.modules.words import words_of
 from ocr_engine.profiles import PageSettings
+from ocr_engine.saving import SavedResult, plain, write_json
 from ocr_engine.types import Angle, Grid, Image, PageReading, Polygon, WordQuad
+from ocr_engine.way_back import WayBack
 
 if TYPE_CHECKING:
     import PIL.Image
 
-_IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".dib", ".webp", ".tif", ".tiff"})
-# The format's own limit; a drawing is twice as wide as its page.
-_WEBP_MAX_SIDE_PX = 16_383
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageOrigin:
-    """Where a page came from. `page_index`: 0-based, None for a single image. `timings_ms`: what it has cost so far."""
+    """Where a page came from. `page_index`: 0-based, None for a single image. `timings_ms`: what it has cost so far.
+
+    stem: the name under which it is saved; None: the reference's.
+    """
 
     input_path: str | None = None
     page_index: int | None = None
+    stem: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 
-# Any: the values are the reference's mixture of texts, numbers, lists and int16 arrays, keyed by its field names.
-class OCRResult(dict[str, Any]):
+class OCRResult(SavedResult):
     """One page, as a dict with exactly the reference's `res` fields in its order.
 
-    Polygons in the dict are pixels of the page after it was turned and flattened. Beside the dict, never serialised:
+    Polygons in the dict are pixels of the page after it was turned and flattened. Beside the dict:
 
     width, height: of the page as it was read, pixels, before it was turned.
-    original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists; exact after turning, within a pixel an
-        axis after unwarping.
+    original_polys: `rec_polys` in that page's pixels, int, (m, 4, 2) as lists; exact after turning, half a pixel an
+        axis after unwarping. None: the unwarping network gives a page and does not tell how (Paddle's format).
+    original_outlines: the same lines with points along their sides, (m, n, 2): on a page that was unwarped they follow
+        the bent line within a pixel; elsewhere they are `original_polys`.
+    original_word_polys: the same of `text_word_region`, (m, k, 4, 2).
     text_word_region: the quadrilateral of every word of every line, when word boxes were asked for.
     timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, unwarping, detection,
         textline_orientation, recognition; those that ran.
@@ -59,113 +58,86 @@ class OCRResult(dict[str, Any]):
         page: Image,
         reading: PageReading,
         text_word_region: Sequence[Sequence[WordQuad]] = (),
+        stem: str | None = None,
     ) -> None:
-        super().__init__(fields)
+        super().__init__(fields, stem=stem)
         self._page = page
         self.height, self.width = page.shape[:2]
         self._angle: Angle | None = reading.angle
         self._grid: Grid | None = reading.grid
-        self.original_polys = [self._original(line.polygon) for line in reading.lines]
+        self._flat: Image | None = reading.flat
         self.text_word_region = [list(words) for words in text_word_region]
+        back = WayBack.of(page, reading)
+        self.original_polys = [back.trace(line.polygon) for line in reading.lines] if back else None
+        self.original_outlines = [back.outline(line.polygon) for line in reading.lines] if back else None
+        self.original_word_polys = (
+            [[back.trace(_quad(word)) for word in words] for words in self.text_word_region] if back else None
+        )
         self.timings_ms = dict(reading.timings_ms)
 
     @property
     def json(self) -> dict[str, dict[str, Any]]:
-        """`{"res": …}` with lists and numbers only."""
-        return {"res": _plain(self)}
+        """`{"res": …, "original": …}` with lists and numbers only: the reference's object, and `original` beside it."""
+        return {"res": plain(self), "original": self.original}
 
     @property
-    def img(self) -> dict[str, PIL.Image.Image]:
-        """The drawings by name: ocr_res_img, and preprocessed_img when the page was preprocessed."""
-        from ocr_engine.render import draw_preprocessing
-
-        images = {"ocr_res_img": self.draw_lines()}
-        if self["model_settings"]["use_doc_preprocessor"]:
-            images["preprocessed_img"] = draw_preprocessing(
-                self._page, self._turned, self.upright, angle=self._angle, unwarped=self._grid is not None
-            )
-        return images
+    def original(self) -> dict[str, Any]:
+        """The page as it was given: `width`, `height` in pixels, `polys` and `outlines` of the lines, `word_polys`."""
+        found: dict[str, Any] = {
+            "width": self.width,
+            "height": self.height,
+            "polys": self.original_polys,
+            "outlines": self.original_outlines,
+        }
+        if self["return_word_box"]:
+            found["word_polys"] = self.original_word_polys
+        return found
 
     def draw_lines(self) -> PIL.Image.Image:
         """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
-        from ocr_engine.render import draw_lines
-
-        if not self["return_word_box"]:
-            return draw_lines(self.upright, self["rec_polys"], self["rec_texts"])
-        quads = [np.array(quad, dtype=np.int16) for line in self.text_word_region for quad in line]
-        return draw_lines(self.upright, quads, [word for line in self["text_word"] for word in line])
+        return self._draw_lines(self.upright)
 
     @property
     def upright(self) -> Image:
         """The page that `rec_polys` refers to: (H, W, 3) BGR, turned and flattened. Made anew at each use."""
+        if self._flat is not None:
+            return self._flat
         return self._turned if self._grid is None else flatten(self._turned, self._grid)
 
     @property
     def _turned(self) -> Image:
         return rotate_quarter(self._page, self._angle or 0)
 
-    def _original(self, polygon: Polygon) -> list[list[int]]:
-        if self._grid is not None:
-            across = self._angle in (90, 270)
-            width, height = (self.height, self.width) if across else (self.width, self.height)
-            polygon = to_curved(polygon, self._grid, width, height)
-        return to_original(polygon, self._angle or 0, self.width, self.height)
+    def _drawings(self) -> Iterator[tuple[str, Callable[[], PIL.Image.Image]]]:
+        """Each with its name, made when it is called: who saves them holds one canvas at a time."""
+        upright = self.upright
+        yield "ocr_res_img", partial(self._draw_lines, upright)
+        if self["model_settings"]["use_doc_preprocessor"]:
+            yield "preprocessed_img", partial(self._draw_preprocessing, upright)
 
-    # The signature is the reference's; the seed document spells the first parameter format_json.
-    def print(
-        self,
-        json_format: bool = False,
-        indent: int = 4,
-        ensure_ascii: bool = False,
-        *,
-        format_json: bool | None = None,
-    ) -> None:
-        """Write the result to standard output, arrays shortened; or as JSON when asked for."""
-        if json_format if format_json is None else format_json:
-            text = json.dumps(self.json, indent=indent, ensure_ascii=ensure_ascii)
-        else:
-            with np.printoptions(threshold=1, edgeitems=1):
-                text = str({"res": dict(self)})
-        sys.stdout.write(text + "\n")
+    def _draw_preprocessing(self, upright: Image) -> PIL.Image.Image:
+        from ocr_engine.render import draw_preprocessing
 
-    def save_to_json(self, save_path: str | Path, indent: int = 4, ensure_ascii: bool = False) -> Path:
-        """Write the inner object as JSON to a .json file, or as `{stem}_res.json` into a folder. Returns the file."""
-        path = Path(save_path)
-        if guess_type(path.name)[0] != "application/json":
-            path = path / f"{self._stem}_res.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.json["res"], indent=indent, ensure_ascii=ensure_ascii), encoding="utf-8")
-        return path
+        unwarped = self["doc_preprocessor_res"]["model_settings"]["use_doc_unwarping"]
+        # A page that was not bent is one array under two names: a page of memory less.
+        turned = self._turned if unwarped else upright
+        return draw_preprocessing(self._page, turned, upright, angle=self._angle, unwarped=unwarped)
 
-    def save_to_img(self, save_path: str | Path) -> list[Path]:
-        """Write the first drawing to an image file, or all as `{stem}_{name}{suffix}` into a folder."""
-        path, images = Path(save_path), self.img
-        if (guess_type(path.name)[0] or "").startswith("image/"):
-            targets = {path: images["ocr_res_img"]}
-        else:
-            targets = {path / f"{self._stem}_{n}{self._suffix(i)}": i for n, i in images.items()}
-        for target, image in targets.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            image.save(target)
-        return list(targets)
+    def _draw_lines(self, page: Image) -> PIL.Image.Image:
+        from ocr_engine.render import draw_lines
+
+        if not self["return_word_box"]:
+            return draw_lines(page, self["rec_polys"], self["rec_texts"])
+        quads = [_quad(word) for line in self.text_word_region for word in line]
+        return draw_lines(page, quads, [word for line in self["text_word"] for word in line])
+
+    def save_original(self, save_path: str | Path) -> Path:
+        """Write `original` as `{stem}_original.json` into a folder. Returns the file."""
+        return write_json(Path(save_path) / f"{self.stem}_original.json", self.original)
 
     def save_all(self, save_path: str | Path) -> list[Path]:
-        """JSON and drawings into a folder."""
-        return [self.save_to_json(save_path), *self.save_to_img(save_path)]
-
-    @cached_property
-    def _stem(self) -> str:
-        """The name that all files of this result share."""
-        if self["input_path"] is None:
-            return f"{int(time.time())}_{secrets.randbelow(10**8):08d}"
-        stem = Path(self["input_path"]).stem
-        return stem if self["page_index"] is None else f"{stem}_{self['page_index']}"
-
-    def _suffix(self, image: PIL.Image.Image) -> str:
-        """The input's own suffix when that is an image format which can hold the drawing."""
-        suffix = Path(self["input_path"] or "").suffix.lower()
-        too_wide = suffix == ".webp" and max(image.size) > _WEBP_MAX_SIDE_PX
-        return suffix if suffix in _IMAGE_SUFFIXES and not too_wide else ".png"
+        """JSON, coordinates in the page as it was given, and drawings into a folder."""
+        return [self.save_to_json(save_path), self.save_original(save_path), *self.save_to_img(save_path)]
 
 
 def build_result(page: Image, reading: PageReading, settings: PageSettings, origin: PageOrigin) -> OCRResult:
@@ -190,11 +162,16 @@ def build_result(page: Image, reading: PageReading, settings: PageSettings, orig
         fields["textline_orientation_angles"] = list(reading.line_classes or [-1] * len(reading.polygons))
     fields |= _lines(reading, settings)
     if not settings.return_word_box:
-        return OCRResult(fields, page=page, reading=reading)
+        return OCRResult(fields, page=page, reading=reading, stem=origin.stem)
     words = [words_of(line.reading, line.polygon) for line in reading.lines]
     fields["text_word_boxes"] = [_word_boxes(quads) for _, quads in words]
     fields["text_word"] = [list(texts) for texts, _ in words]
-    return OCRResult(fields, page=page, reading=reading, text_word_region=[quads for _, quads in words])
+    regions = [quads for _, quads in words]
+    return OCRResult(fields, page=page, reading=reading, text_word_region=regions, stem=origin.stem)
+
+
+def _quad(word: WordQuad) -> Polygon:
+    return np.array(word, dtype=np.int16)
 
 
 def _word_boxes(quads: Sequence[WordQuad]) -> npt.NDArray[np.int64]:
@@ -237,14 +214,3 @@ def _detection_params(settings: PageSettings) -> dict[str, object]:
         "box_thresh": detection.box_thresh,
         "unclip_ratio": detection.unclip_ratio,
     }
-
-
-def _plain(value: object) -> Any:  # Any: JSON has no narrower type
-    """Arrays to lists, all the way down."""
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ocr_engine.document import DocumentLimits
 from ocr_engine.errors import InvalidRequest, PageTooLarge, SourceNotFound
 from ocr_engine.types import Image
+from ocr_engine.web import is_address
 
 Source: TypeAlias = str | Path | bytes | npt.NDArray[np.uint8]
 
@@ -19,13 +20,17 @@ Source: TypeAlias = str | Path | bytes | npt.NDArray[np.uint8]
 _SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".dib", ".tif", ".tiff"})
 
 
-def expand(source: Source | Sequence[Source]) -> Iterator[Path | bytes | Image]:
-    """Yield files, bytes and arrays in order; a folder gives its documents, sub-folders included, by sorted path.
+def expand(source: Source | Sequence[Source]) -> Iterator[str | bytes | Image]:
+    """Yield the paths of files as they were given, web addresses, bytes and arrays in order.
 
-    Raises: InvalidRequest: a type or an address that cannot be read, or a folder without documents; SourceNotFound.
+    A folder gives its documents, sub-folders included, by sorted path. Nothing is opened or fetched yet.
+
+    Raises: InvalidRequest: a type that cannot be read, or a folder without documents; SourceNotFound.
     """
-    if isinstance(source, str | Path):
-        yield from _files(source)
+    if isinstance(source, str) and is_address(source):
+        yield source
+    elif isinstance(source, str | Path):
+        yield from _files(str(source))
     elif isinstance(source, bytes):
         yield source
     elif isinstance(source, np.ndarray):
@@ -37,16 +42,16 @@ def expand(source: Source | Sequence[Source]) -> Iterator[Path | bytes | Image]:
         raise InvalidRequest(f"cannot read a {type(source).__name__}; give a path, bytes, an array, or a list of them")
 
 
-def _files(source: str | Path) -> Iterator[Path]:
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InvalidRequest("addresses are not fetched by this build; download the file and give its path")
+def _files(source: str) -> Iterator[str]:
     path = Path(source)
     if not path.exists():
-        raise SourceNotFound(f"there is no file {path}; check the path")
+        raise SourceNotFound(f"there is no file {source}; check the path")
     if not path.is_dir():
-        yield path
+        yield source
         return
-    documents = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    # By the whole path as text, which is the reference's order: "a-1/x.png", "a.png", "a/x.png".
+    inside = [p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file()]
+    documents = sorted(f"{source.rstrip('/')}/{p.relative_to(path).as_posix()}" for p in inside)
     if not documents:
         raise InvalidRequest(f"the folder {path} holds no PDF and no PNG, JPEG, WebP, BMP or TIFF image")
     yield from documents

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Image: TypeAlias = npt.NDArray[np.uint8]
 #: float32, (n, channels, height, width): what a network takes. What it gives back is documented per module.
 Tensor: TypeAlias = npt.NDArray[np.float32]
+#: float32, (classes,) or (n, classes): probabilities, 0..1.
+Scores: TypeAlias = npt.NDArray[np.float32]
 #: (n, steps): the best class of each step of a recogniser.
 Classes: TypeAlias = npt.NDArray[np.intp]
 #: (4, 2) float32, pixels, origin top-left, clockwise from the text's top-left corner.
@@ -52,13 +54,17 @@ class Line:
 class PageReading:
     """What the pipeline found on one page, before it becomes a result.
 
+    `grid`: how the page was made flat; None: it was not, or it was made flat by a network that does not tell how, and
+    then it is `flat`.
+
     `polygons` are all detected lines that could be cropped, in reading order; `lines` those whose score passes.
-    Both are in pixels of the page after it was turned and flattened. `angle` and `grid` are None when that was off.
+    Both are in pixels of the page after it was turned and flattened. `angle` is None when that was off.
     `line_classes`: 1 for a line that was upside down, 0 for one that was not; None when not asked.
     """
 
     angle: Angle | None
     grid: Grid | None = None
+    flat: Image | None = None
     line_classes: tuple[int, ...] | None = None
     polygons: tuple[Polygon, ...]
     lines: tuple[Line, ...]

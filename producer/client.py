@@ -12,7 +12,8 @@ from typing import BinaryIO, Self
 import httpx
 
 from producer.contract import errors
-from producer.contract.jobs import Job, JobRequest
+from producer.contract.jobs import DeadLetter, Job, JobRequest
+from producer.contract.webhooks import DeliveryRecord
 from producer.requests import parse_request
 from producer.source import opened_source
 
@@ -94,6 +95,33 @@ class OcrFleetClient:
     def cancel(self, job_id: str) -> Job:
         return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/cancel").content)
 
+    def retry(self, job_id: str) -> Job:
+        """Run an ended job again: the pages that failed, or the whole."""
+        return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/retry").content)
+
+    def delete(self, job_id: str) -> None:
+        """Delete the job with everything that was stored for it."""
+        self._send("DELETE", f"/v1/jobs/{job_id}")
+
+    def dead_letters(self, *, limit: int = 100) -> list[Job]:
+        """Jobs that gave up on something that may be tried again, newest first."""
+        found = self._send("GET", "/v1/dead-letters", params={"limit": limit}).json()["dead_letters"]
+        return [Job.model_validate(job) for job in found]
+
+    def dead_letter(self, job_id: str) -> DeadLetter:
+        """One job with the error of each of its failed pages."""
+        return DeadLetter.model_validate_json(self._send("GET", f"/v1/dead-letters/{job_id}").content)
+
+    def deliveries(self, job_id: str) -> list[DeliveryRecord]:
+        """The webhook deliveries of a job, oldest first."""
+        found = self._send("GET", "/v1/webhook-deliveries", params={"job_id": job_id}).json()["deliveries"]
+        return [DeliveryRecord.model_validate(delivery) for delivery in found]
+
+    def redeliver(self, event_id: str) -> DeliveryRecord:
+        """Deliver a webhook again, now."""
+        answer = self._send("POST", f"/v1/webhook-deliveries/{event_id}/redeliver")
+        return DeliveryRecord.model_validate_json(answer.content)
+
     def result(self, job_id: str) -> bytes:
         """The document result as JSON."""
         return self._send("GET", f"/v1/jobs/{job_id}/result").content
@@ -116,7 +144,7 @@ class OcrFleetClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, float] | None = None,
+        params: Mapping[str, float | str] | None = None,
         files: Mapping[str, _Part] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:

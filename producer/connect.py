@@ -10,25 +10,44 @@ from producer.contract.ports import ObjectStore
 from producer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from producer.backends.celery_queue import CeleryQueue
     from producer.direct import Producer
+    from producer.recover import Recovery
 
 
 def connect(settings: Settings | None = None) -> Producer:
     """A Producer on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
     # Loaded here: who speaks HTTP to a server needs neither Celery nor Redis, and both are slow to import.
-    from producer.backends.celery_queue import CeleryQueue
-    from producer.backends.redis_jobs import RedisJobStore
-    from producer.direct import Producer, ProducerLimits
+    from producer.backends.redis_store import RedisJobStore
+    from producer.direct import Producer
+    from producer.intake import ProducerLimits
 
     settings = settings or load_settings()
     redis_url, _ = addresses(settings)
     limits = ProducerLimits(
         max_file_bytes=settings.max_file_bytes,
+        max_open_jobs=settings.max_open_jobs,
         job_ttl_s=settings.job_ttl_s,
         result_ttl_s=settings.result_ttl_s,
         webhooks_signed=settings.webhook_secret is not None,
     )
-    return Producer(RedisJobStore(redis_url), connect_objects(settings), CeleryQueue(redis_url), limits)
+    return Producer(RedisJobStore(redis_url), connect_objects(settings), connect_queue(settings), limits)
+
+
+def connect_queue(settings: Settings) -> CeleryQueue:
+    """The broker of the settings."""
+    from producer.backends.celery_queue import CeleryQueue
+
+    return CeleryQueue(addresses(settings)[0], visibility_timeout_s=settings.visibility_timeout_s)
+
+
+def connect_recovery(settings: Settings) -> Recovery:
+    """A Recovery on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
+    from producer.backends.redis_store import RedisJobStore
+    from producer.recover import Recovery
+
+    redis_url, _ = addresses(settings)
+    return Recovery(RedisJobStore(redis_url).upkeep, connect_objects(settings), connect_queue(settings))
 
 
 def connect_objects(settings: Settings) -> ObjectStore:

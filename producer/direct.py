@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
-import uuid_utils
-
-from producer.backends.celery_queue import CeleryQueue
-from producer.backends.redis_jobs import RedisJobStore
 from producer.contract import names
-from producer.contract.errors import (
-    IdempotencyMismatch,
-    InvalidRequest,
-    JobFailed,
-    NotFinished,
-    NotFound,
-    Unavailable,
-    WaitTimeout,
-)
-from producer.contract.jobs import Event, Job, JobRecord, JobRequest, JobState, SourceInfo
-from producer.contract.leases import NewJob
-from producer.contract.ports import ObjectStore
+from producer.contract.errors import Expired, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.jobs import DeadLetter, Event, Job, JobRecord, JobRequest, JobState
+from producer.contract.leases import SubmitOutcome
+from producer.contract.ports import JobStore, ObjectStore, Queue
+from producer.contract.webhooks import DeliveryRecord
+from producer.intake import Intake, ProducerLimits, put_manifest
 from producer.requests import parse_request
-from producer.source import inspect_source, opened_source
+from producer.source import opened_source
 
-_IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProducerLimits:
-    """Bounds on what is accepted and how long it is kept."""
-
-    max_file_bytes: int
-    job_ttl_s: int
-    result_ttl_s: int
-    webhooks_signed: bool  # a secret is set; without one webhooks are refused
+_DEAD_MAX = 1000
 
 
 class Producer:
@@ -52,19 +26,20 @@ class Producer:
     Every method raises `Unavailable` (retryable) while Redis or the object store does not answer.
     """
 
-    def __init__(self, jobs: RedisJobStore, objects: ObjectStore, queue: CeleryQueue, limits: ProducerLimits) -> None:
-        self._jobs = jobs
+    def __init__(self, store: JobStore, objects: ObjectStore, queue: Queue, limits: ProducerLimits) -> None:
+        self._store = store
+        self._jobs = store.jobs
         self._objects = objects
         self._queue = queue
-        self._limits = limits
+        self._intake = Intake(jobs=store.jobs, objects=objects, doorbell=queue, limits=limits)
 
     def close(self) -> None:
         self._queue.close()
-        self._jobs.close()
+        self._store.close()
 
     def ping(self) -> None:
         """Raises: Unavailable unless Redis and the store both answer."""
-        self._jobs.ping()
+        self._store.ping()
         self._objects.ping()
 
     def submit(
@@ -87,32 +62,19 @@ class Producer:
             return self.submit_request(stream, parsed, filename=filename, idempotency_key=idempotency_key)[0]
 
     def submit_request(
-        self, stream: BinaryIO, request: JobRequest, *, filename: str | None, idempotency_key: str | None
+        self,
+        stream: BinaryIO,
+        request: JobRequest,
+        *,
+        filename: str | None,
+        idempotency_key: str | None,
+        owner: str = "",
     ) -> tuple[Job, bool]:
-        """`submit` for a parsed request: the job, and whether it is new.
-
-        The document goes to the store first, then one script creates the record, only then is a message
-        published. A crash in between leaves either unreferenced bytes or a job that the reconciler publishes.
-        """
-        self._check(request, idempotency_key)
-        info = inspect_source(stream, filename=filename, max_bytes=self._limits.max_file_bytes)
-        job_id = uuid_utils.uuid7().hex
-        manifest = {"job_id": job_id, "source": info.model_dump(), "request": request.model_dump(mode="json")}
-        self._objects.put(names.input_key(job_id, info.filename), stream, media_type=info.media_type)
-        self._objects.put(names.manifest_key(job_id), json.dumps(manifest).encode(), media_type="application/json")
-        new = NewJob(
-            id=job_id,
-            request=request,
-            source=info,
-            ttl_s=request.ttl_s or self._limits.job_ttl_s,
-            retention_s=self._limits.result_ttl_s,
-            idempotency_key=idempotency_key,
-            fingerprint=_fingerprint(info, request) if idempotency_key else "",
+        """`submit` for a parsed request of one owner: the job, and whether it is new."""
+        submitted = self._intake.accept(
+            stream, request, filename=filename, idempotency_key=idempotency_key, owner=owner
         )
-        accepted_id, created = self._create(new)
-        if created:
-            self._publish(job_id, request)
-        return self.status(accepted_id), created
+        return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
     def status(self, job_id: str) -> Job:
         """Raises: NotFound."""
@@ -137,32 +99,92 @@ class Producer:
     def cancel(self, job_id: str) -> Job:
         """Stop the job: at once when it waits, within a page when it runs. Raises: NotFound."""
         self._jobs.cancel(_checked(job_id))
-        return self.status(job_id)
+        record = self._record(job_id)
+        if record.job.status is JobState.CANCELLED:
+            put_manifest(self._objects, record)
+        return record.job
+
+    def retry(self, job_id: str) -> Job:
+        """Run an ended job again: the pages that failed, or the whole. Raises: NotFound, InvalidRequest, Expired."""
+        ring = self._jobs.retry(_checked(job_id))
+        record = self._record(job_id)
+        put_manifest(self._objects, record)
+        self._intake.ring(ring)
+        return record.job
+
+    def delete(self, job_id: str) -> None:
+        """Delete the job with everything that was stored for it; a running one stops. Raises: NotFound.
+
+        The record goes first: a worker that still writes finds its lease stale, and takes its objects with it.
+        """
+        self._jobs.forget(_checked(job_id))
+        self._objects.delete(names.job_prefix(job_id))
+
+    def dead_letters(self, *, limit: int = 100) -> list[Job]:
+        """Jobs that gave up on a document or a page and may be run again with `retry`, newest first."""
+        found = []
+        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX)):
+            try:
+                found.append(self.status(job_id))
+            except NotFound:
+                continue  # past its retention; the sweep takes it off the list
+        return found
+
+    def dead_letter(self, job_id: str) -> DeadLetter:
+        """One job with the error of each of its failed pages. Raises: NotFound."""
+        job = self.status(job_id)
+        pages = {page: error for page, error in sorted(self._jobs.pages(job_id).items()) if error}
+        return DeadLetter(job=job, pages=pages)
+
+    def deliveries(self, job_id: str) -> list[DeliveryRecord]:
+        """The webhook deliveries of a job, oldest first. Raises: NotFound."""
+        self._record(job_id)
+        return self._store.outbox.deliveries(job_id)
+
+    def redeliver(self, event_id: str) -> DeliveryRecord:
+        """Deliver a webhook again, now. Raises: NotFound, InvalidRequest."""
+        match = names.EVENT_ID.fullmatch(event_id)
+        if not match:
+            raise NotFound(f"{event_id[:80]!r} is not the id of a delivery")
+        self._store.outbox.redeliver(event_id)
+        return next(one for one in self._store.outbox.deliveries(match["job_id"]) if one.id == event_id)
 
     def result(self, job_id: str) -> bytes:
-        """The document result as JSON. Raises: NotFound, NotFinished, JobFailed."""
+        """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""
         job = self.status(job_id)
         if not job.status.is_terminal:
             raise NotFinished(f"job {job_id} is {job.status}; wait for it and ask again")
         if job.status not in (JobState.SUCCEEDED, JobState.PARTIAL):
             error = job.error
             raise JobFailed(error.code if error else job.status, error.message if error else f"the job is {job.status}")
-        return self._objects.get(names.result_key(job_id))
+        try:
+            return self._objects.get(names.result_key(job_id))
+        except NotFound as error:
+            raise Expired() from error
 
     def page(self, job_id: str, page: int) -> bytes:
-        """One page's JSON as soon as it is done; pages count from 1. Raises: NotFound, NotFinished."""
+        """One page's JSON as soon as it is done; pages count from 1. Raises: NotFound, NotFinished, Expired."""
         job = self.status(job_id)
         try:
             return self._objects.get(names.page_key(job_id, page))
         except NotFound as error:
             if not job.status.is_terminal:
                 raise NotFinished(f"page {page} of job {job_id} is not done") from error
+            self._check_kept(job_id)
             raise NotFound(f"job {job_id} has no result for page {page}") from error
 
     def locate(self, job_id: str, name: str, *, expires_s: int = 600) -> str | None:
-        """An address to fetch a result file from, or None when the store has none: then `open`. Raises: NotFound."""
+        """An address to fetch a result file from, or None when the store has none: then `open`.
+
+        Raises: NotFound, Expired.
+        """
         key = self._file_key(job_id, name)
-        self._objects.head(key)
+        try:
+            self._objects.head(key)
+        except NotFound:
+            self.status(job_id)
+            self._check_kept(job_id)
+            raise
         return self._objects.presign(key, expires_s=expires_s)
 
     def open(self, job_id: str, name: str) -> BinaryIO:
@@ -180,34 +202,15 @@ class Producer:
             raise NotFound(f"jobs have no file named {name!r}")
         return key
 
+    def _check_kept(self, job_id: str) -> None:
+        """The manifest is written first and deleted with the results. Raises: Expired."""
+        try:
+            self._objects.head(names.manifest_key(job_id))
+        except NotFound as error:
+            raise Expired() from error
+
     def _record(self, job_id: str) -> JobRecord:
         return self._jobs.get(_checked(job_id))
-
-    def _check(self, request: JobRequest, idempotency_key: str | None) -> None:
-        if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-            raise InvalidRequest("an idempotency key has 1 to 128 letters, digits, or . : - _")
-        if request.webhook and not self._limits.webhooks_signed:
-            raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
-
-    def _create(self, new: NewJob) -> tuple[str, bool]:
-        """Create the record; the bytes of a submission that surely made no job are taken back.
-
-        When Redis does not answer it may still have created the job: then the bytes stay.
-        """
-        try:
-            accepted_id, created = self._jobs.submit(new)
-        except IdempotencyMismatch:
-            self._objects.delete(names.job_prefix(new.id))
-            raise
-        if not created:
-            self._objects.delete(names.job_prefix(new.id))
-        return accepted_id, created
-
-    def _publish(self, job_id: str, request: JobRequest) -> None:
-        try:
-            self._queue.publish(job_id, device=request.device, priority=request.priority)
-        except Unavailable as error:
-            _log.warning("publish_postponed", job_id=job_id, reason=error.message)
 
 
 def _checked(job_id: str) -> str:
@@ -215,7 +218,3 @@ def _checked(job_id: str) -> str:
     if not names.JOB_ID.fullmatch(job_id):
         raise NotFound(f"{job_id[:64]!r} is not a job id")
     return job_id
-
-
-def _fingerprint(info: SourceInfo, request: JobRequest) -> str:
-    return hashlib.sha256(f"{info.sha256}\n{request.model_dump_json()}".encode()).hexdigest()

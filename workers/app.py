@@ -5,13 +5,13 @@ from __future__ import annotations
 from celery import Celery
 from kombu.entity import Exchange, Queue
 
-from producer.backends.celery_queue import TRANSPORT_OPTIONS
+from producer.backends.celery_queue import transport_options
 from producer.connect import addresses
 from producer.contract import names
 from producer.settings import load_settings
 from workers.settings import WorkerSettings
 
-worker_settings = WorkerSettings()
+settings, worker_settings = load_settings(), WorkerSettings()
 
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
@@ -20,9 +20,9 @@ def _queues(settings: WorkerSettings) -> list[Queue]:
     return [Queue(name, Exchange(name), routing_key=name) for name in served]
 
 
-app = Celery("ocrfleet", broker=addresses(load_settings())[0], include=["workers.tasks"])
+app = Celery("ocrfleet", broker=addresses(settings)[0], include=["workers.tasks"])
 app.conf.update(
-    # --- messages: a job id in JSON; never pickle, never bytes
+    # --- messages: a ring, or the id of a webhook, in JSON; never pickle, never bytes
     task_serializer="json",
     accept_content=["json"],
     # The job record holds the outcome: a result backend would be a second truth, and leaks subscriptions.
@@ -30,12 +30,12 @@ app.conf.update(
     result_backend=None,
     # --- delivery: the message lives until the work is done
     task_acks_late=True,
-    # A child that dies puts its message back; the claim counts attempts, so this cannot loop.
+    # A child that dies puts its ring back; what it worked on is counted in the record, so this cannot loop.
     task_reject_on_worker_lost=True,
     # A task that raised or ran out of time is answered in the record; its message would only loop.
     task_acks_on_failure=True,
     task_acks_on_timeout=True,
-    # Backstop for one document; single pages are bounded by the heartbeat thread.
+    # Backstop for one unit; single pages are bounded by the heartbeat thread.
     task_soft_time_limit=worker_settings.time_limit_s - 30,
     task_time_limit=worker_settings.time_limit_s,
     # --- queues: only those that names.py knows
@@ -53,7 +53,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
     # --- leaks: runtimes grow with new shapes; replace children before they hurt (KiB of the child)
-    worker_max_tasks_per_child=worker_settings.max_jobs_per_child,
+    worker_max_tasks_per_child=worker_settings.max_units_per_child,
     worker_max_memory_per_child=worker_settings.max_memory_per_child_kib,
     # --- stopping: SIGTERM as SIGQUIT gives running work this long, then puts its message back
     worker_soft_shutdown_timeout=30,
@@ -69,5 +69,5 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_pool_limit=10,
-    broker_transport_options=TRANSPORT_OPTIONS,
+    broker_transport_options=transport_options(settings.visibility_timeout_s),
 )

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv6Address
 
 import httpx
@@ -13,14 +14,16 @@ import structlog
 from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 from standardwebhooks import Webhook
 
-from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import NotFound
-from producer.contract.webhooks import Delivery, event_body, retry_delay_s
+from producer.contract.ports import JobStore
+from producer.contract.webhooks import Delivery, DeliveryState, Outcome, event_body, retry_delay_s
 from workers.addresses import InwardAddress, is_outside, refuse_inward
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
 _LEASE_S = 60.0  # longer than an attempt can take
 _GONE = 410
+_RETRY_AFTER_MAX_S = 86_400.0  # the longest pause of the schedule
+_DISABLE_S = 86_400.0  # a receiver that said 410 is left alone for a day, or until somebody redelivers
 _log = structlog.get_logger(__name__)
 
 
@@ -37,42 +40,35 @@ class WebhookDelivery:
     """Deliver the webhook of a finished job. Runs in a child of the io worker; never holds a device.
 
     Delivered at least once: the id is the same on every attempt, so that a receiver can drop repetitions.
+    secret: one, or several with spaces between. Each signs, so that receivers can change from an old one to a new one.
     """
 
-    def __init__(self, jobs: RedisJobStore, *, secret: str, allow_private_urls: bool) -> None:
-        self._jobs = jobs
-        self._signer = Webhook(secret)
+    def __init__(self, store: JobStore, *, secret: str, allow_private_urls: bool) -> None:
+        self._jobs = store.jobs
+        self._outbox = store.outbox
+        self._signers = [Webhook(one) for one in secret.split()]
         self._allow_private_urls = allow_private_urls
 
-    def deliver(self, job_id: str) -> None:
+    def deliver(self, event_id: str) -> None:
         """Make the attempt that is due, if any, and record its outcome."""
-        delivery = self._jobs.claim_webhook(job_id, lease_s=_LEASE_S)
+        delivery = self._outbox.claim(event_id, lease_s=_LEASE_S)
         if delivery is None:
             return
         try:
-            body = event_body(self._jobs.get(job_id).job, delivery.type)
+            # The first attempt's body is kept: a job that is run again must not change what its former end says.
+            body = delivery.body or event_body(self._jobs.get(delivery.job_id).job, delivery.type)
         except NotFound:
-            self._jobs.settle_webhook(delivery, state="given_up", status=None, error="the job record has expired")
+            gone = Outcome(state=DeliveryState.GIVEN_UP, body="", error="the job record has expired")
+            self._outbox.settle(delivery, gone)
             return
-        attempt = asyncio.run(self._post(delivery, body))
-        self._settle(delivery, attempt)
-
-    def _settle(self, delivery: Delivery, attempt: Attempt) -> None:
-        delivered = attempt.status is not None and 200 <= attempt.status < 300  # a redirect is a failure
-        delay_s = retry_delay_s(delivery.attempt, jitter=random.random())
-        if delivered:
-            state, delay_s = "delivered", 0.0
-        elif attempt.status == _GONE or delay_s is None:
-            state, delay_s = "given_up", 0.0
-        else:
-            state, delay_s = "pending", max(delay_s, attempt.retry_after_s or 0.0)
-        self._jobs.settle_webhook(delivery, state=state, delay_s=delay_s, status=attempt.status, error=attempt.error)
+        outcome = _outcome(delivery, body, asyncio.run(self._post(delivery, body)))
+        self._outbox.settle(delivery, outcome)
         _log.info(
             "webhook_attempt",
             job_id=delivery.job_id,
             attempt=delivery.attempt,
-            status=attempt.status,
-            state=state,
+            status=outcome.status,
+            state=outcome.state,
         )
 
     async def _post(self, delivery: Delivery, body: str) -> Attempt:
@@ -81,16 +77,19 @@ class WebhookDelivery:
             "content-type": "application/json",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(delivery.id, now, body),
+            "webhook-signature": " ".join(signer.sign(delivery.id, now, body) for signer in self._signers),
         }
         try:
             async with asyncio.timeout(TIMEOUT_S), self._client() as client:
                 await self._guard(delivery.url)
                 async with client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer:
-                    return Attempt(status=answer.status_code, retry_after_s=_seconds(answer.headers.get("Retry-After")))
+                    waits_s = _seconds(answer.headers.get("Retry-After"), now)
+                    return Attempt(status=answer.status_code, retry_after_s=waits_s)
         except (InwardAddress, SSRFProtectionError):
             return Attempt(status=None, error=str(InwardAddress.__doc__))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
+        except (TimeoutError, httpx.TimeoutException):
+            return Attempt(status=None, error=f"no answer within {TIMEOUT_S:g} s")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Attempt(status=None, error=f"{type(error).__name__}: {error}")
 
     async def _guard(self, url: str) -> None:
@@ -107,9 +106,36 @@ class WebhookDelivery:
         return httpx_ssrf_protection(plain, custom_validator=_is_allowed)
 
 
+def _outcome(delivery: Delivery, body: str, attempt: Attempt) -> Outcome:
+    """What an attempt means: Standard Webhooks 1.0."""
+    delay_s = retry_delay_s(delivery.attempt, jitter=random.random())
+    disable_s = 0.0
+    if attempt.status is not None and 200 <= attempt.status < 300:  # a redirect is a failure
+        state, delay_s = DeliveryState.DELIVERED, 0.0
+    elif attempt.status == _GONE:
+        state, delay_s, disable_s = DeliveryState.DISABLED, 0.0, _DISABLE_S
+    elif delay_s is None:
+        state, delay_s = DeliveryState.GIVEN_UP, 0.0
+    else:
+        state, delay_s = DeliveryState.PENDING, max(delay_s, attempt.retry_after_s or 0.0)
+    return Outcome(
+        state=state, body=body, status=attempt.status, error=attempt.error, delay_s=delay_s, disable_s=disable_s
+    )
+
+
 def _is_allowed(_hostname: str, address: IPv4Address | IPv6Address, _port: int) -> bool:
     return is_outside(address)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    return min(float(retry_after), 86_400.0) if retry_after and retry_after.isdigit() else None
+def _seconds(retry_after: str | None, now: datetime) -> float | None:
+    """A Retry-After header, seconds or a date (RFC 9110, 10.2.3), bounded; None: there is none to be read."""
+    if not retry_after:
+        return None
+    if retry_after.isdecimal():
+        return min(float(retry_after), _RETRY_AFTER_MAX_S)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    waits_s = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(waits_s, 0.0), _RETRY_AFTER_MAX_S)

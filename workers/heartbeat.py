@@ -1,45 +1,68 @@
-"""Keeps a job ours while its pages are read: renews its lease, notices cancel and stuck pages."""
+"""Keeps a unit ours while its pages are read: renews its lease, notices cancel, stuck pages and lack of memory."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import psutil
 import structlog
 
-from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import Unavailable
+from producer.contract.jobs import JobError
 from producer.contract.leases import Lease, LeaseState
-from workers.settings import HEARTBEAT_S, LEASE_S
+from producer.contract.ports import Leases
+from workers.failpoints import reach
 
+_WATCH_S = 0.2  # how often time and memory are looked at; a page can eat a gigabyte in a second
 _log = structlog.get_logger(__name__)
 
 
-class Heartbeat:
-    """A thread beside the pages of one job; `state` tells the page loop whether to go on.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseTimes:
+    """How long a unit is ours without a word, and how often we say one."""
 
-    A page that takes longer than `page_timeout_s` cannot be interrupted inside a runtime: `on_stuck(page)` is
-    called in the heartbeat thread, and is expected to record the page as failed and end the process.
+    lease_s: float
+    heartbeat_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PageBounds:
+    """What one page may take before its process is ended: seconds, and bytes of resident memory of the process."""
+
+    timeout_s: float
+    memory_bytes: int
+
+
+class Heartbeat:
+    """A thread beside the pages of one unit; `state` tells the page loop whether to go on.
+
+    A runtime's call cannot be interrupted from Python: when a page breaks its bounds, `on_stuck(page, why)` is called
+    in the heartbeat thread and is expected to give the unit back and end the process.
     """
 
     def __init__(
         self,
-        jobs: RedisJobStore,
+        leases: Leases,
         lease: Lease,
         *,
         keep_message: Callable[[], None],
-        page_timeout_s: float,
-        on_stuck: Callable[[int], None],
+        times: LeaseTimes,
+        bounds: PageBounds,
+        on_stuck: Callable[[int, JobError], None],
     ) -> None:
-        self._jobs = jobs
+        self._leases = leases
         self._lease = lease
         self._keep_message = keep_message
-        self._page_timeout_s = page_timeout_s
+        self._times = times
+        self._bounds = bounds
         self._on_stuck = on_stuck
         self._page: tuple[int, float] | None = None  # number, monotonic start; replaced whole
+        self._process = psutil.Process()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{lease.job_id}", daemon=True)
         self.state = LeaseState.HELD
@@ -54,6 +77,12 @@ class Heartbeat:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def page(self) -> int:
+        """The page that is being read; 0: none."""
+        page = self._page
+        return page[0] if page else 0
+
     def begin_page(self, page: int) -> None:
         self._page = (page, time.monotonic())
 
@@ -61,15 +90,30 @@ class Heartbeat:
         self._page = None
 
     def _run(self) -> None:
-        while not self._stop.wait(HEARTBEAT_S):
-            page = self._page
-            if page and time.monotonic() - page[1] > self._page_timeout_s:
-                self._on_stuck(page[0])
+        renew_at = time.monotonic() + self._times.heartbeat_s
+        while not self._stop.wait(_WATCH_S):
+            self._watch()
+            if time.monotonic() < renew_at:
+                continue
+            reach("heartbeat")
+            renew_at = time.monotonic() + self._times.heartbeat_s
             try:
-                self.state = self._jobs.heartbeat(self._lease, lease_s=LEASE_S)
+                self.state = self._leases.heartbeat(self._lease, lease_s=self._times.lease_s).state
                 self._keep_message()
             except Unavailable as error:
                 # The lease runs out by itself if this lasts; until then the page may still be committed.
                 _log.warning("heartbeat_missed", job_id=self._lease.job_id, reason=error.message)
             if self.state is LeaseState.STALE:
                 return
+
+    def _watch(self) -> None:
+        page, bounds = self._page, self._bounds
+        if page is None:
+            return
+        if time.monotonic() - page[1] > bounds.timeout_s:
+            message = f"the page took longer than {bounds.timeout_s:g} s; raise OCRFLEET_PAGE_TIMEOUT_S"
+            self._on_stuck(page[0], JobError(code="page_timeout", message=message, retryable=True))
+        if self._process.memory_info().rss > bounds.memory_bytes:
+            limit = f"{bounds.memory_bytes >> 20} MiB"
+            message = f"the page needed more than {limit}; raise OCRFLEET_WORKER_MEMORY_LIMIT_MIB, or send it smaller"
+            self._on_stuck(page[0], JobError(code="out_of_memory", message=message, retryable=True))

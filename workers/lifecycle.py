@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 from celery.signals import worker_process_init, worker_ready, worker_shutdown
 
-from producer.backends.celery_queue import CeleryQueue
-from producer.backends.redis_jobs import RedisJobStore
-from producer.connect import addresses, connect_objects
+from producer.backends.redis_store import RedisJobStore
+from producer.connect import addresses, connect_objects, connect_queue
+from producer.contract import names
+from producer.contract.leases import Worker
+from producer.contract.ports import JobStore, Queue
 from producer.settings import Settings, load_settings
+from workers import failpoints
 from workers.deliver import WebhookDelivery
+from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.reconciler import Reconciler
 from workers.settings import WorkerSettings
+from workers.sweep import Sweep
 
 if TYPE_CHECKING:
-    from workers.process import DocumentProcessor
+    from workers.engine import Engine
+    from workers.process import UnitProcessor
 
 _log = structlog.get_logger(__name__)
 
@@ -30,12 +38,12 @@ class Child:
 
     def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
         redis_url, _ = addresses(settings)
-        self.queue = CeleryQueue(redis_url)
-        jobs = RedisJobStore(redis_url)
-        self.processor = _processor(settings, worker, jobs) if worker.role == "device" else None
+        self.queue = connect_queue(settings)
+        store = RedisJobStore(redis_url)
+        self.processor = _processor(settings, worker, store, self.queue) if worker.role == "device" else None
         secret = settings.webhook_secret
         self.webhooks = (
-            WebhookDelivery(jobs, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls)
+            WebhookDelivery(store, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls)
             if worker.role == "io" and secret
             else None
         )
@@ -57,6 +65,7 @@ def _start_child(**_signal: object) -> None:
     global _child  # the one place where a process gets its wiring
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
+    failpoints.arm(worker.failpoint, worker.failpoint_dir)
     _child = Child(settings, worker)
     _log.info("child_ready", role=worker.role, device=worker.device, pid=os.getpid())
 
@@ -65,10 +74,14 @@ def _start_parent(**_signal: object) -> None:
     """Runs in the node's main process, once it consumes."""
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
+    failpoints.arm(worker.failpoint, worker.failpoint_dir)
     _log.info("worker_ready", role=worker.role, device=worker.device)
     if worker.role == "io":
         redis_url, _ = addresses(settings)
-        reconciler = Reconciler(RedisJobStore(redis_url), CeleryQueue(redis_url))
+        store = RedisJobStore(redis_url)
+        kept = timedelta(seconds=settings.job_ttl_s + settings.result_ttl_s)
+        sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
+        reconciler = Reconciler(store, connect_queue(settings), sweep)
         threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
 
 
@@ -76,12 +89,12 @@ def _stop_parent(**_signal: object) -> None:
     _stop_reconciler.set()
 
 
-def _processor(settings: Settings, worker: WorkerSettings, jobs: RedisJobStore) -> DocumentProcessor:
+def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queue: Queue) -> UnitProcessor:
     # Only a device child loads the engine: the parent and the io node never import a runtime.
-    from ocr_engine import DocumentLimits, OCREngine
-    from workers.process import DocumentProcessor, ProcessLimits
+    from ocr_engine import DocumentLimits
+    from workers.process import ProcessLimits, UnitProcessor
 
-    engine = OCREngine(device=worker.device, cpu_threads=worker.cpu_threads)
+    engine = _engine(worker)
     engine.warm_up()
     limits = ProcessLimits(
         document=DocumentLimits(
@@ -90,15 +103,31 @@ def _processor(settings: Settings, worker: WorkerSettings, jobs: RedisJobStore) 
             max_page_pixels=settings.max_page_pixels,
         ),
         max_attempts=settings.max_attempts,
-        page_timeout_s=settings.page_timeout_s,
+        unit_pages=settings.unit_pages,
+        lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
+        page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
     )
-    return DocumentProcessor(
+    return UnitProcessor(
         engine=engine,
-        jobs=jobs,
+        store=store,
         objects=connect_objects(settings),
+        doorbell=queue,
         limits=limits,
-        holder=f"{socket.gethostname()}/{os.getpid()}",
+        worker=Worker(
+            queues=names.queues_served_by(worker.device),
+            holder=f"{socket.gethostname()}/{os.getpid()}",
+            device=engine.device,
+        ),
     )
+
+
+def _engine(worker: WorkerSettings) -> Engine:
+    """The engine that pages are read with: ours, or the stand-in that a test names."""
+    module, _, factory = worker.engine.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), factory)(
+        device=worker.device, cpu_threads=worker.cpu_threads
+    )
+    return engine
 
 
 # Celery's signals, connected when the worker imports its tasks.

@@ -1,232 +1,285 @@
-"""The unit of work: one claimed job from its document to its result. Knows no Celery."""
+"""The unit of work: some pages of one document, from a claim to their results and the job's end. No Celery here."""
 
 from __future__ import annotations
 
-import io
 import os
-import time
+import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import structlog
 
-from ocr_engine import Document, DocumentLimits, EngineError, OCREngine, OCRResult, open_document
-from producer.backends.redis_jobs import RedisJobStore
+from ocr_engine import Document, DocumentLimits, EngineError, open_document
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, NotFound, Unavailable
-from producer.contract.jobs import JobError, JobRecord, JobState
-from producer.contract.leases import Lease, LeaseState
+from producer.contract.jobs import JobError
+from producer.contract.leases import (
+    Claim,
+    Lease,
+    LeaseAnswer,
+    LeaseState,
+    Plan,
+    Worker,
+    pages_of_unit,
+)
 from producer.contract.pages import PageSelection
-from producer.contract.ports import ObjectStore
-from producer.contract.results import DocumentResult, PageResult
+from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from workers import translate
-from workers.heartbeat import Heartbeat
-from workers.settings import LEASE_S
+from workers.ending import Ending
+from workers.engine import Engine
+from workers.failpoints import reach
+from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
+from workers.pages import PageReader
 
-RETRY_DELAY_S = 5.0  # before a job is tried again that met an unavailable store
-_JPEG_QUALITY = 85
+_RETRY_FIRST_S, _RETRY_MAX_S = 2.0, 300.0
 _STUCK_EXIT_CODE = 70
 _log = structlog.get_logger(__name__)
 
 
 class LeaseLost(Exception):
-    """Another worker has the job, or its caller cancelled it: stop, and commit nothing more."""
+    """Another worker has the unit, or the caller cancelled the job: stop, and commit nothing more."""
 
     def __init__(self, state: LeaseState) -> None:
         super().__init__(state)
         self.state = state
 
 
+class JobBroken(Exception):
+    """The document as a whole cannot be read; the error is the job's."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessLimits:
-    """Bounds on one document."""
+    """Bounds on one document and its pages."""
 
     document: DocumentLimits
     max_attempts: int
-    page_timeout_s: float
+    unit_pages: int
+    lease: LeaseTimes
+    page: PageBounds
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Work:
-    """One claimed job on its way."""
+@dataclass(kw_only=True, slots=True)
+class _Unit:
+    """One claimed unit on its way. `bodies`: page JSON that this process has stored."""
 
-    lease: Lease
-    record: JobRecord
+    claim: Claim
     heartbeat: Heartbeat
-    started: float = field(default_factory=time.monotonic)
+    bodies: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def lease(self) -> Lease:
+        return self.claim.lease
 
     @property
     def job_id(self) -> str:
-        return self.lease.job_id
-
-    def check(self, state: LeaseState | None = None) -> None:
-        """Raises: LeaseLost when the job is not ours any more, or is to be cancelled."""
-        for known in (state, self.heartbeat.state):
-            if known not in (None, LeaseState.HELD):
-                raise LeaseLost(known)
+        return self.claim.lease.job_id
 
 
-class DocumentProcessor:
-    """Runs jobs on one engine. One at a time, in one thread of a worker's child process."""
+class UnitProcessor:
+    """Runs units on one engine. One at a time, in one thread of a worker's child process."""
 
     def __init__(
         self,
         *,
-        engine: OCREngine,
-        jobs: RedisJobStore,
+        engine: Engine,
+        store: JobStore,
         objects: ObjectStore,
+        doorbell: Doorbell,
         limits: ProcessLimits,
-        holder: str,
+        worker: Worker,
     ) -> None:
-        self._engine = engine
-        self._jobs = jobs
+        self._leases = store.leases
         self._objects = objects
+        self._doorbell = doorbell
         self._limits = limits
-        self._holder = holder
+        self._worker = worker
+        self._reader = PageReader(engine, objects)
+        self._ending = Ending(engine=engine, store=store, objects=objects)
 
-    def claim(self, job_id: str) -> Lease | None:
-        """Take the job; None when there is nothing to do for this message."""
-        answer = self._jobs.claim(
-            job_id,
-            holder=self._holder,
-            device=self._engine.device,
-            lease_s=LEASE_S,
-            max_attempts=self._limits.max_attempts,
-        )
-        if isinstance(answer, Lease):
-            return answer
-        _log.debug("claim_declined", job_id=job_id, answer=answer)
-        return None
-
-    def run(self, lease: Lease, *, keep_message: Callable[[], None]) -> None:
-        """Read every page that is not stored yet, assemble the result, end the job.
+    def work(self, *, keep_message: Callable[[], None]) -> bool:
+        """Take the unit whose turn it is and do it; False: there was none. Raises: Unavailable: Redis is gone.
 
         Safe to repeat: objects have fixed keys, pages are counted once, a stale lease changes nothing.
         """
-        record = self._jobs.get(lease.job_id)
+        claim = self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
+        if claim is None:
+            return False
+        reach("after_claim")
+        for queue in claim.more:
+            self._ring(queue)
         heartbeat = Heartbeat(
-            self._jobs,
-            lease,
+            self._leases,
+            claim.lease,
             keep_message=keep_message,
-            page_timeout_s=self._limits.page_timeout_s,
-            on_stuck=lambda page: self._abandon(lease, page),
+            times=self._limits.lease,
+            bounds=self._limits.page,
+            on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
         with heartbeat:
-            work = _Work(lease=lease, record=record, heartbeat=heartbeat)
-            try:
-                self._read_document(work)
-            except LeaseLost as lost:
-                self._stop(work, lost.state)
-            except Unavailable as error:
-                _log.warning("job_postponed", job_id=lease.job_id, reason=error.message)
-                self._jobs.release(lease, delay_s=RETRY_DELAY_S)
+            self._do(_Unit(claim=claim, heartbeat=heartbeat))
+        return True
 
-    def fail(self, lease: Lease, error: JobError) -> None:
-        """End the job without a result."""
-        self._jobs.finish(lease, JobState.FAILED, error=error, outputs={})
-        _log.info("job_failed", job_id=lease.job_id, code=error.code)
-
-    def _read_document(self, work: _Work) -> None:
-        source = work.record.source
+    def _do(self, unit: _Unit) -> None:
+        """Do the unit, and answer in the record for whatever keeps it from being done."""
         try:
-            data = self._objects.get(names.input_key(work.job_id, source.filename))
-        except NotFound:
-            lost = JobError(code="source_unreachable", message="the document is no longer stored; submit it again")
-            self.fail(work.lease, lost)
-            return
-        try:
-            with open_document(data, limits=self._limits.document) as document:
-                selection = PageSelection.parse(work.record.request.pages)
-                pages = selection.of(document.page_count)
-                if not pages:
-                    raise InvalidRequest(f"the document has {document.page_count} pages; none of them was asked for")
-                work.check(self._jobs.plan(work.lease, pages_total=len(pages)))
-                counted = self._jobs.pages(work.job_id)
-                results = [
-                    self._stored_page(work, page) if page in counted else self._read_page(work, document, page)
-                    for page in pages
-                ]
-        except (EngineError, InvalidRequest) as error:
-            self.fail(work.lease, translate.job_error(error))
-            return
-        self._finish(work, results)
-
-    def _read_page(self, work: _Work, document: Document, page: int) -> PageResult:
-        """Read one page and store what came of it; a page that cannot be read fails alone."""
-        work.check()
-        work.heartbeat.begin_page(page)
-        index = page - 1
-        try:
-            found = self._engine.predict_page(
-                document.page_image(index),
-                input_path=work.record.source.filename,
-                page_index=document.page_index(index),
-                options=translate.predict_options(work.record.request),
-            )
+            self._read(unit)
+        except LeaseLost as lost:
+            self._stop(unit, lost.state)
+        except JobBroken as broken:
+            self._ending.fail(unit.claim, broken.error)
+        except Unavailable as error:
+            self._postpone(unit, error)
         except EngineError as error:
-            _log.warning("page_failed", job_id=work.job_id, page=page, code=error.code)
-            result = translate.failed_page(page, translate.job_error(error))
+            why = translate.job_error(error)
+            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=_RETRY_FIRST_S))
+        except (Exception, SystemExit) as error:
+            # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
+            _log.exception("unit_crashed", job_id=unit.job_id, page=unit.heartbeat.page)
+            why = JobError(code="internal", message=f"an unexpected {type(error).__name__}; see the worker's log")
+            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why))
+
+    def _read(self, unit: _Unit) -> None:
+        """The story: the unit's pages one by one, and the end of the job if they were the last."""
+        if unit.claim.deaths >= self._limits.max_attempts:
+            self._give_up_unit(unit)
+            return
+        with _LazyDocument(lambda: self._open(unit)) as document:
+            plan = unit.claim.plan or self._plan(unit, document())
+            for page in self._uncounted(unit, plan):
+                self._read_page(unit, page, document)
+        self._complete(unit)
+
+    def _complete(self, unit: _Unit) -> None:
+        """Every page of the unit is counted. If that was the last unit, finish the job."""
+        reach("before_complete")
+        if self._held(unit, self._leases.complete(unit.lease, lease_s=self._limits.lease.lease_s)) is LeaseState.LAST:
+            reach("after_complete")
+            self._ending.finish(unit.claim, known=unit.bodies)
+
+    def _read_page(self, unit: _Unit, page: int, document: Callable[[], Document]) -> None:
+        """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
+        self._held(unit, self._leases.begin(unit.lease, page))
+        unit.heartbeat.begin_page(page)
+        crash = unit.claim.crashes.get(page)
+        if crash and crash.times >= self._limits.max_attempts:
+            message = f"given up after {crash.times} tries: {crash.message}"
+            result = translate.failed_page(page, JobError(code=crash.code, message=message, retryable=True))
         else:
-            with_image = "image" in work.record.request.outputs
-            if with_image:
-                self._objects.put(names.image_key(work.job_id, page), _jpeg(found), media_type="image/jpeg")
-            result = translate.page_result(work.job_id, page, found, with_image=with_image)
-        self._store_page(work.job_id, result)
-        work.heartbeat.end_page()
-        work.check(self._jobs.page(work.lease, page, error=result.error))
-        return result
+            result = self._reader.read(unit.claim.record, document(), page)
+        reach("before_put")
+        unit.bodies[page] = self._reader.store(unit.job_id, result)
+        reach("after_put")
+        unit.heartbeat.end_page()
+        self._held(unit, self._leases.page(unit.lease, page, error=result.error))
+        reach("after_commit")
 
-    def _stored_page(self, work: _Work, page: int) -> PageResult:
-        """A page that an earlier attempt stored."""
-        return PageResult.model_validate_json(self._objects.get(names.page_key(work.job_id, page)))
+    def _open(self, unit: _Unit) -> Document:
+        """The document. Raises: JobBroken, Unavailable."""
+        source = unit.claim.record.source
+        try:
+            data = self._objects.get(names.input_key(unit.job_id, source.filename))
+            return open_document(data, limits=self._limits.document)
+        except NotFound as error:
+            message = "the document is no longer stored; submit it again"
+            raise JobBroken(JobError(code="source_unreachable", message=message)) from error
+        except EngineError as error:
+            raise JobBroken(translate.job_error(error)) from error
 
-    def _store_page(self, job_id: str, result: PageResult) -> None:
-        body = result.model_dump_json().encode()
-        self._objects.put(names.page_key(job_id, result.page), body, media_type="application/json")
+    def _plan(self, unit: _Unit, document: Document) -> Plan:
+        """Divide the document into units and tell the others. Raises: JobBroken: none of its pages was asked for."""
+        count = document.page_count
+        selected = PageSelection.parse(unit.claim.record.request.pages).of(count)
+        if not selected:
+            none = InvalidRequest(f"the document has {count} pages; none of them was asked for")
+            raise JobBroken(translate.job_error(none))
+        plan = Plan(page_count=count, pages_total=len(selected), unit_pages=self._limits.unit_pages)
+        self._held(unit, self._leases.plan(unit.lease, plan))
+        reach("after_plan")
+        return plan
 
-    def _finish(self, work: _Work, pages: list[PageResult]) -> None:
-        """Put the document result, then end the job: who sees the end sees the result."""
-        failed = [page for page in pages if page.status == "failed"]
-        state = JobState.PARTIAL if failed else JobState.SUCCEEDED
-        if len(failed) == len(pages):
-            state = JobState.FAILED
-        took_ms = (time.monotonic() - work.started) * 1000
-        document = DocumentResult(
-            job_id=work.job_id,
-            source=work.record.source,
-            status=state,
-            pages=pages,
-            engine=translate.engine_info(self._engine),
-            timings_ms={"total": round(took_ms, 1)},
-        )
-        body = document.model_dump_json().encode()
-        self._objects.put(names.result_key(work.job_id), body, media_type="application/json")
-        outputs = {"json": names.file_href(work.job_id, "result.json")}
-        error = failed[0].error if state is JobState.FAILED else None
-        work.check(self._jobs.finish(work.lease, state, error=error, outputs=outputs))
-        _log.info("job_finished", job_id=work.job_id, state=state, pages=len(pages), took_ms=round(took_ms))
+    def _uncounted(self, unit: _Unit, plan: Plan) -> list[int]:
+        """The pages of this unit that nobody has stored yet."""
+        selected = PageSelection.parse(unit.claim.record.request.pages).of(plan.page_count)
+        counted = self._leases.pages(unit.job_id)
+        return [page for page in pages_of_unit(selected, unit.lease.unit, plan) if page not in counted]
 
-    def _stop(self, work: _Work, state: LeaseState) -> None:
+    def _give_up_unit(self, unit: _Unit) -> None:
+        """The unit ended its process too often outside of any page: its pages fail, or the whole job."""
+        times = unit.claim.deaths
+        message = f"the process died {times} times before or between pages; retry it, or send it page by page"
+        error = JobError(code="engine_crashed", message=message, retryable=True)
+        pages = self._uncounted(unit, unit.claim.plan) if unit.claim.plan else []
+        if not pages:  # it was not known which they are, or finishing the job is what kills
+            raise JobBroken(error)
+        for page in pages:
+            unit.bodies[page] = self._reader.store(unit.job_id, translate.failed_page(page, error))
+            self._held(unit, self._leases.page(unit.lease, page, error=error))
+        self._complete(unit)
+
+    def _held(self, unit: _Unit, answer: LeaseAnswer) -> LeaseState:
+        """Raises: LeaseLost when the unit is not ours any more, or is to be cancelled."""
+        self._answered(answer)
+        for state in (answer.state, unit.heartbeat.state):
+            if state in (LeaseState.STALE, LeaseState.CANCELLED):
+                raise LeaseLost(state)
+        return answer.state
+
+    def _answered(self, answer: LeaseAnswer) -> None:
+        if answer.ring:
+            self._ring(answer.ring)
+
+    def _ring(self, queue: str) -> None:
+        try:
+            self._doorbell.ring(queue)
+        except Unavailable as error:
+            _log.warning("ring_postponed", queue=queue, reason=error.message)
+
+    def _stop(self, unit: _Unit, state: LeaseState) -> None:
         if state is LeaseState.CANCELLED:
-            error = JobError(code="cancelled", message="The job was cancelled.")
-            self._jobs.finish(work.lease, JobState.CANCELLED, error=error, outputs={})
-        _log.info("job_stopped", job_id=work.job_id, state=state)
+            self._ending.cancelled(unit.claim)
+        else:
+            self._ending.clean_up_deleted(unit.job_id)
+        _log.info("unit_stopped", job_id=unit.job_id, unit=unit.lease.unit, state=state)
 
-    def _abandon(self, lease: Lease, page: int) -> None:
-        """A runtime call cannot be interrupted: fail the page, give the job back, end the process.
+    def _postpone(self, unit: _Unit, error: Unavailable) -> None:
+        """The store does not answer: give the unit back for a while; no attempt is counted."""
+        delay_s = min(_RETRY_FIRST_S * 2**unit.claim.waits, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
+        _log.warning("unit_postponed", job_id=unit.job_id, delay_s=round(delay_s, 1), reason=error.message)
+        self._answered(self._leases.release(unit.lease, delay_s=delay_s))
 
-        Runs in the heartbeat thread. The next process goes on behind the failed page.
+    def _abandon(self, lease: Lease, page: int, why: JobError) -> None:
+        """A runtime's call cannot be interrupted: give the unit back, counted against the page, and end the process.
+
+        Runs in the heartbeat thread.
         """
-        message = f"the page took longer than {self._limits.page_timeout_s:g} s; raise OCRFLEET_PAGE_TIMEOUT_S"
-        error = JobError(code="page_timeout", message=message, retryable=True)
-        _log.error("page_stuck", job_id=lease.job_id, page=page)
-        self._store_page(lease.job_id, translate.failed_page(page, error))
-        self._jobs.page(lease, page, error=error)
-        self._jobs.release(lease, delay_s=0)
-        os._exit(_STUCK_EXIT_CODE)
+        _log.error("page_stuck", job_id=lease.job_id, page=page, code=why.code)
+        try:
+            self._answered(self._leases.crash(lease, page, why))
+        finally:
+            os._exit(_STUCK_EXIT_CODE)
 
 
-def _jpeg(found: OCRResult) -> bytes:
-    buffer = io.BytesIO()
-    found.draw_lines().save(buffer, format="JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
+class _LazyDocument:
+    """Opens a document when its first page is needed, once; closes it at the end."""
+
+    def __init__(self, open_it: Callable[[], Document]) -> None:
+        self._open = open_it
+        self._document: Document | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Callable[[], Document]:
+        return self._get
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def _get(self) -> Document:
+        if self._document is None:
+            self._document = self._stack.enter_context(self._open())
+        return self._document

@@ -1,4 +1,4 @@
-"""Mends what messages and workers lose: publishes open jobs and webhooks that the record says are due."""
+"""Mends what messages and workers lose: rings for waiting work, takes back dead leases, publishes webhooks, sweeps."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import threading
 
 import structlog
 
-from producer.backends.celery_queue import CeleryQueue
-from producer.backends.redis_jobs import RedisJobStore
 from producer.contract.errors import Unavailable
+from producer.contract.ports import JobStore, Queue
+from workers.sweep import Sweep
 
 INTERVAL_S = 1.0
-REPUBLISH_S = 30.0  # first repetition for a waiting job; doubles each time
 _LEADER_LEASE_S = 5.0
 _WEBHOOK_AGAIN_S = 10.0
 _BATCH = 200
@@ -23,25 +22,18 @@ _log = structlog.get_logger(__name__)
 class Reconciler:
     """One step looks at everything that is due. Any number may run; one leads, and two at once do no harm."""
 
-    def __init__(self, jobs: RedisJobStore, queue: CeleryQueue) -> None:
-        self._jobs = jobs
+    def __init__(self, store: JobStore, queue: Queue, sweep: Sweep) -> None:
+        self._upkeep = store.upkeep
+        self._outbox = store.outbox
         self._queue = queue
+        self._sweep = sweep
         self._holder = f"{socket.gethostname()}/{os.getpid()}"
 
     def step(self) -> int:
-        """Publish what is due; how many messages that were. Raises: Unavailable."""
-        if not self._jobs.lead("reconciler", self._holder, lease_s=_LEADER_LEASE_S):
+        """Mend what is due; how many things that were. Raises: Unavailable."""
+        if not self._upkeep.lead("reconciler", self._holder, lease_s=_LEADER_LEASE_S):
             return 0
-        published = 0
-        for job_id in self._jobs.due(limit=_BATCH):
-            if job := self._jobs.revisit(job_id, interval_s=REPUBLISH_S):
-                self._queue.publish(job.id, device=job.device, priority=job.priority)
-                _log.info("job_republished", job_id=job.id, device=job.device)
-                published += 1
-        for job_id in self._jobs.due_webhooks(limit=_BATCH, again_s=_WEBHOOK_AGAIN_S):
-            self._queue.publish_webhook(job_id)
-            published += 1
-        return published
+        return self._take_back() + self._ring() + self._publish_webhooks() + self._sweep.step()
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop. Runs in a thread of the io worker's main process."""
@@ -50,3 +42,24 @@ class Reconciler:
                 self.step()
             except Unavailable as error:
                 _log.warning("reconciler_waits", reason=error.message)
+
+    def _take_back(self) -> int:
+        """Units whose worker is dead or whose delay is over are offered again; jobs past their time expire."""
+        due = self._upkeep.due(limit=_BATCH)
+        for one in due:
+            queue = self._upkeep.revisit(one)
+            _log.info("revisited", due=one, queue=queue)
+        return len(due)
+
+    def _ring(self) -> int:
+        """A ring may be lost with the worker that heard it: there must be one wherever work waits."""
+        backlog = self._upkeep.backlog()
+        for queue in backlog:
+            self._queue.ring(queue)
+        return len(backlog)
+
+    def _publish_webhooks(self) -> int:
+        due = self._outbox.due(limit=_BATCH, again_s=_WEBHOOK_AGAIN_S)
+        for event_id in due:
+            self._queue.publish_webhook(event_id)
+        return len(due)

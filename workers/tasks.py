@@ -1,17 +1,16 @@
-"""The Celery tasks: thin, named in names.py, and the one place in a worker where any error is caught."""
+"""The Celery tasks: thin, and named in names.py."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from billiard.exceptions import SoftTimeLimitExceeded
 
 from producer.contract import names
 from producer.contract.errors import Unavailable
-from producer.contract.jobs import JobError
 from workers import lifecycle
 from workers.app import app
+from workers.failpoints import reach
 
 if TYPE_CHECKING:
     from celery import Task
@@ -19,40 +18,33 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-@app.task(name=names.TASK_PROCESS, bind=True)
-def process(task: Task, job_id: str) -> None:
-    """Read one document. Runs in a device worker's child."""
+@app.task(name=names.TASK_WORK, bind=True)
+def work(task: Task) -> None:
+    """Do the unit of work whose turn it is. Runs in a device worker's child."""
     child = lifecycle.child()
     processor = child.processor
     if processor is None:
-        raise RuntimeError("a page task reached an io worker: its queues are wrong")
-    lease = processor.claim(job_id)
-    if lease is None:
-        return
+        raise RuntimeError("a ring for pages reached an io worker: its queues are wrong")
     delivery_tag = _delivery_tag(task)
     try:
-        processor.run(lease, keep_message=lambda: child.queue.keep(delivery_tag))
+        processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+        reach("before_ack")
     except Unavailable as error:
-        # The record could not be reached: the lease runs out and the reconciler publishes the job again.
-        _log.warning("job_left", job_id=job_id, reason=error.message)
-    except SoftTimeLimitExceeded:
-        processor.fail(lease, JobError(code="page_timeout", message="the document took longer than the worker allows"))
-    except Exception:
-        _log.exception("job_crashed", job_id=job_id)
-        processor.fail(lease, JobError(code="internal", message="an unexpected error; the worker's log names it"))
+        # The record could not be reached: the lease runs out and the reconciler offers the unit again.
+        _log.warning("unit_left", reason=error.message)
 
 
 @app.task(name=names.TASK_DELIVER)
-def deliver_webhook(job_id: str) -> None:
+def deliver_webhook(event_id: str) -> None:
     """Deliver a finished job's webhook. Runs in an io worker's child."""
     webhooks = lifecycle.child().webhooks
     if webhooks is None:
-        _log.error("webhook_unsigned", job_id=job_id, reason="OCRFLEET_WEBHOOK_SECRET is not set")
+        _log.error("webhook_unsigned", event_id=event_id, reason="OCRFLEET_WEBHOOK_SECRET is not set")
         return
     try:
-        webhooks.deliver(job_id)
+        webhooks.deliver(event_id)
     except Unavailable as error:
-        _log.warning("webhook_postponed", job_id=job_id, reason=error.message)
+        _log.warning("webhook_postponed", event_id=event_id, reason=error.message)
 
 
 def _delivery_tag(task: Any) -> str:  # Celery's request object is dynamic

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ocr_engine import EngineError, OCREngine, OCRResult, PredictOptions
+from ocr_engine import EngineError, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import JobError, JobRequest
 from producer.contract.results import EngineInfo, PageResult
+from workers.engine import Engine
 
 
 def predict_options(request: JobRequest) -> PredictOptions:
@@ -25,7 +26,7 @@ def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) 
         width=result.width,
         height=result.height,
         result=result.json["res"],
-        original_polys=result.original_polys,
+        original_polys=result.original_polys or [],
         files=files,
         timings_ms=result.timings_ms,
     )
@@ -40,5 +41,5 @@ def job_error(error: EngineError | OcrFleetError) -> JobError:
     return JobError(code=error.code, message=error.message, retryable=error.retryable)
 
 
-def engine_info(engine: OCREngine) -> EngineInfo:
+def engine_info(engine: Engine) -> EngineInfo:
     return EngineInfo(profile=engine.profile, models=dict(engine.models), runtime=engine.runtime, device=engine.device)

@@ -1,6 +1,7 @@
 """`python -m benchmarks.speed`: every engine that installs here on the same pages, in interleaved rounds.
 
-Each peer has its own virtual environment under `--work`, made once. Results go to `--out`; without `--data` pages are drawn.
+Each peer has its own virtual environment under `--work`, made once. Results go to `--out`; pages are
+drawn without `--data`.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def _environments(engines: Sequence[Engine], work: Path) -> tuple[dict[str, Path
         python = folder / "bin" / "python"
         if not (folder / "ready").exists():
             venv.create(folder, with_pip=True, clear=True)
-            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *engine.requirements]
-            made = subprocess.run(install, capture_output=True, text=True, check=False)
+            install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *engine.requirements]
+            made = subprocess.run([str(python), *install], capture_output=True, text=True, check=False)
             if made.returncode != 0:
                 failed[engine.name] = f"pip could not install {' '.join(engine.requirements)}"
                 continue

@@ -42,7 +42,7 @@ def _ours(**options: Any) -> Callable[[int], ReadPage]:  # Any: the options of O
             return [
                 _line(polygon, text)
                 for page in pages
-                for polygon, text in zip(page.original_polys, page["rec_texts"], strict=True)
+                for polygon, text in zip(page.original_polys or [], page["rec_texts"], strict=True)
             ]
 
         return read

@@ -28,14 +28,22 @@ class ContourRules:
     unclip_ratio: float
 
 
-def quads_of(probabilities: Tensor, rules: ContourRules, *, page_width: int, page_height: int) -> list[Polygon]:
-    """Text quadrilaterals of one map (h, w), scaled to the page's pixels, in the order of the contours."""
+def scored_quads_of(
+    probabilities: Tensor, rules: ContourRules, *, page_width: int, page_height: int
+) -> list[tuple[Polygon, float]]:
+    """Text quadrilaterals of one map (h, w), scaled to the page's pixels, in the order of the contours.
+
+    Each with its score: the mean probability, 0..1, before it grew.
+    """
     mask = (probabilities > rules.thresh).astype(np.uint8) * 255
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
     for contour in contours[:_MAX_CANDIDATES]:
         corners = min_area_quad(np.asarray(contour, dtype=np.int32), min_side_px=_MIN_SIDE_PX)
-        if corners is None or rules.box_thresh > mean_inside(probabilities, corners):
+        if corners is None:
+            continue
+        score = mean_inside(probabilities, corners)
+        if rules.box_thresh > score:
             continue
         outline = _unclip(corners, rules.unclip_ratio)
         if outline is None:
@@ -43,7 +51,7 @@ def quads_of(probabilities: Tensor, rules: ContourRules, *, page_width: int, pag
         grown = min_area_quad(outline, min_side_px=_MIN_GROWN_SIDE_PX)
         if grown is None:
             continue
-        quads.append(_to_page(grown, probabilities, page_width, page_height))
+        quads.append((_to_page(grown, probabilities, page_width, page_height), score))
     return quads
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import cv2
 import numpy as np
 
-from ocr_engine.modules.contours import ContourRules, quads_of
+from ocr_engine.modules.contours import ContourRules, scored_quads_of
 from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Polygon, Tensor
@@ -24,16 +23,18 @@ class DetectionSettings:
     """How large the page is made for the detector, and which regions count as text.
 
     `limit_type`: "min" enlarges a page whose short side is under `limit_side_len` pixels, "max" shrinks one whose long
-    side is over it. Whatever it says, no side exceeds `max_side_limit` pixels. `thresh` (0..1) makes a pixel text,
-    `box_thresh` (0..1) the mean of a box; `unclip_ratio` is how far a box grows.
+    side is over it, "resize_long" makes the long side that long. Whatever it says, no side exceeds `max_side_limit`
+    pixels. `input_shape` (channels, height, width) replaces all of these: the page is stretched to it. `thresh` (0..1)
+    makes a pixel text, `box_thresh` (0..1) the mean of a box; `unclip_ratio` is how far a box grows.
     """
 
     limit_side_len: int
-    limit_type: Literal["min", "max"]
+    limit_type: str
     thresh: float
     max_side_limit: int
     box_thresh: float
     unclip_ratio: float
+    input_shape: tuple[int, ...] | None = None
 
 
 class TextDetector:
@@ -46,10 +47,14 @@ class TextDetector:
 
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
         """Quadrilaterals in pixels of `image`, in no order. Raises: OutOfMemory, InternalError."""
+        return [polygon for polygon, _ in self.detect_scored(image, settings)]
+
+    def detect_scored(self, image: Image, settings: DetectionSettings) -> list[tuple[Polygon, float]]:
+        """The same, each with its score, 0..1."""
         probabilities = self._runtime.run(self._prepare(image, settings))[0, 0]
         rules = ContourRules(thresh=settings.thresh, box_thresh=settings.box_thresh, unclip_ratio=settings.unclip_ratio)
         height, width = image.shape[:2]
-        return quads_of(probabilities, rules, page_width=width, page_height=height)
+        return scored_quads_of(probabilities, rules, page_width=width, page_height=height)
 
     def _prepare(self, image: Image, settings: DetectionSettings) -> Tensor:
         """The page resized, normalised and laid out as (1, 3, h, w), sides multiples of 32."""
@@ -64,8 +69,12 @@ class TextDetector:
 
 def input_size(width: int, height: int, settings: DetectionSettings) -> tuple[int, int]:
     """Width and height in pixels that the detector sees for a page of this size."""
+    if settings.input_shape is not None:
+        return settings.input_shape[2], settings.input_shape[1]
     ratio = 1.0
     limit = settings.limit_side_len
+    if settings.limit_type == "resize_long":
+        ratio = limit / max(width, height)
     if settings.limit_type == "max" and max(width, height) > limit:
         ratio = limit / max(width, height)
     if settings.limit_type == "min" and min(width, height) < limit:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
-from ocr_engine.types import Angle, Image, Tensor
+from ocr_engine.types import Angle, Image, Scores, Tensor
 
 _SHORT_SIDE_PX = 256
 _CROP_PX = 224
@@ -23,8 +23,11 @@ class OrientationClassifier:
 
     def classify(self, image: Image) -> Angle:
         """The turn that `rotate_quarter` undoes. The best class wins, however unsure. Raises: OutOfMemory."""
-        scores = self._runtime.run(self._prepare(image))
-        return _ANGLES[int(scores[0].argmax())]
+        return _ANGLES[int(self.scores(image).argmax())]
+
+    def scores(self, image: Image) -> Scores:
+        """The probability of 0, 90, 180 and 270 degrees: (4,)."""
+        return np.asarray(self._runtime.run(self._prepare(image))[0], dtype=np.float32)
 
     def _prepare(self, image: Image) -> Tensor:
         """The middle 224 x 224 of the page with its short side at 256, RGB, (1, 3, 224, 224)."""

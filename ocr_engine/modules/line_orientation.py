@@ -11,7 +11,7 @@ import numpy as np
 
 from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, half_range, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
-from ocr_engine.types import Image, Tensor
+from ocr_engine.types import Image, Scores, Tensor
 
 MOBILE_V2 = "ch_ppocr_mobile_v2.0_cls"
 
@@ -56,11 +56,15 @@ class LineOrientationClassifier:
         """The class of every crop (h, w, 3): 0 upright, 1 upside down. Raises: OutOfMemory, InternalError."""
         classes: list[int] = []
         for start in range(0, len(crops), self._batch_size):
-            scores = self._runtime.run(self._prepare(crops[start : start + self._batch_size]))
+            scores = self.scores(crops[start : start + self._batch_size])
             turned = (scores[:, 1] > scores[:, 0]) & (scores[:, 1] > self._shape.threshold)
             found = [int(one) for one in turned]
             classes += found[:1] * len(found) if self._first_decides else found
         return classes
+
+    def scores(self, crops: Sequence[Image]) -> Scores:
+        """The probabilities of upright and upside down: (n, 2). One batch."""
+        return np.asarray(self._runtime.run(self._prepare(crops)), dtype=np.float32)
 
     def _prepare(self, crops: Sequence[Image]) -> Tensor:
         """The crops as (n, 3, height, width); what is right of a padded line is 0.0."""

@@ -23,12 +23,24 @@ _MAX_WIDTH_PX = 3200
 class TextRecognizer:
     """PP-OCR's CTC recogniser. Holds no state per call; safe from several threads."""
 
-    def __init__(self, runtime: Runtime, alphabet: Alphabet, *, batch_size: int, crew: Crew | None = None) -> None:
-        """`crew`: reads batches side by side; one after the other without it."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        alphabet: Alphabet,
+        *,
+        batch_size: int,
+        input_shape: Sequence[int] | None = None,
+        crew: Crew | None = None,
+    ) -> None:
+        """`input_shape`: (channels, height, width) that every line is stretched to; None: 48 high, as wide as it is.
+
+        `crew`: reads batches side by side; one after the other without it.
+        """
+        self._crew = crew or Crew(1)
+        self._input_shape = input_shape
         self._runtime = runtime
         self._alphabet = alphabet
         self._batch_size = batch_size
-        self._crew = crew or Crew(1)
         self._tables = half_range()
 
     def recognize(self, crops: Sequence[Image]) -> list[Reading]:
@@ -59,11 +71,20 @@ class TextRecognizer:
 
     def _prepare(self, crops: Sequence[Image]) -> Tensor:
         """The crops as (n, 3, 48, widest); what is right of a line is 0.0, which is mid-grey."""
+        if self._input_shape is not None:
+            return self._stretched(crops, self._input_shape)
         widths = [line_widths(crop.shape[1], crop.shape[0]) for crop in crops]
         batch = np.zeros((len(crops), 3, _HEIGHT_PX, max(padded for _, padded in widths)), dtype=np.float32)
         for at, (crop, (width, _)) in enumerate(zip(crops, widths, strict=True)):
             resized = np.asarray(cv2.resize(crop, (width, _HEIGHT_PX)), dtype=np.uint8)
             write_planes(resized, self._tables, batch[at, :, :, :width])
+        return batch
+
+    def _stretched(self, crops: Sequence[Image], shape: Sequence[int]) -> Tensor:
+        channels, height, width = shape
+        batch = np.empty((len(crops), channels, height, width), dtype=np.float32)
+        for at, crop in enumerate(crops):
+            write_planes(np.asarray(cv2.resize(crop, (width, height)), dtype=np.uint8), self._tables, batch[at])
         return batch
 
 

@@ -27,6 +27,9 @@ class Runtime(Protocol):
         Raises: OutOfMemory (retryable): the batch does not fit; InternalError: the library refused it.
         """
 
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        """Like `run`, with every output in the model's order."""
+
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         """Like `run` for a network that gives probabilities (n, steps, classes): the best class of every step and its
         probability, both (n, steps). The probabilities themselves, megabytes a line, are not copied.

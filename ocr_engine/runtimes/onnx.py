@@ -107,7 +107,7 @@ class OnnxRuntime:
         if names == [_CPU] and wanted.options.get("enable_cpu_mem_arena", True):
             self._run_options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         self._input: str = self._session.get_inputs()[0].name
-        self._output: str = self._session.get_outputs()[0].name
+        self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
         self._metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.precision = "f16" if plan.fp16 else "f32"
 
@@ -116,15 +116,21 @@ class OnnxRuntime:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
+        return self._run(batch, self._outputs[:1])[0]
+
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        return self._run(batch, self._outputs)
+
+    def _run(self, batch: Tensor, names: Sequence[str]) -> tuple[Tensor, ...]:
         try:
-            (output,) = self._session.run([self._output], {self._input: batch}, self._run_options)
+            outputs = self._session.run(list(names), {self._input: batch}, self._run_options)
         except MemoryError as error:
             raise OutOfMemory from error
         except _LIBRARY_ERRORS as error:
             if "alloc" in str(error):
                 raise OutOfMemory from error
             raise InternalError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
-        return np.asarray(output, dtype=np.float32)
+        return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         return best_of(self.run(batch))

@@ -77,16 +77,22 @@ class OpenVinoRuntime:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
-        return self._infer(batch, lambda output: np.array(output, dtype=np.float32))
+        return self._infer(batch, lambda outputs: np.array(outputs[0], dtype=np.float32))
+
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        return self._infer(
+            batch, lambda outputs: tuple(np.array(outputs[i], dtype=np.float32) for i in range(len(outputs)))
+        )
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
-        return self._infer(batch, best_of)
+        return self._infer(batch, lambda outputs: best_of(outputs[0]))
 
-    def _infer(self, batch: Tensor, take: Callable[[Tensor], _Result]) -> _Result:
-        """Run the network and `take` what is wanted from its output, which belongs to the request."""
+    # Any: the library's mapping of outputs.
+    def _infer(self, batch: Tensor, take: Callable[[Any], _Result]) -> _Result:
+        """Run the network and `take` what is wanted from its outputs, which belong to the request."""
         request = self._free.get()
         try:
-            return take(request.infer([batch], share_inputs=True, share_outputs=True)[0])
+            return take(request.infer([batch], share_inputs=True, share_outputs=True))
         except MemoryError as error:
             raise OutOfMemory from error
         except RuntimeError as error:

@@ -126,7 +126,7 @@ class PaddleRuntime:
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelUnavailable(f"Paddle cannot load {model.name}: {error}") from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
-        self._output = self._predictor.get_output_handle(self._predictor.get_output_names()[0])
+        self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
         self._lock = threading.Lock()
         mode = _mode_of(plan)
         self.precision = "f16" if mode.endswith("fp16") else "bf16" if mode.endswith("bf16") else "f32"
@@ -136,19 +136,25 @@ class PaddleRuntime:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
+        return self._run(batch, 1)[0]
+
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        return self._run(batch, len(self._outputs))
+
+    def _run(self, batch: Tensor, count: int) -> tuple[Tensor, ...]:
         try:
             with self._lock:
                 self._input.reshape(list(batch.shape))
                 self._input.copy_from_cpu(np.ascontiguousarray(batch))
                 self._predictor.run()
-                output = self._output.copy_to_cpu()
+                outputs = [output.copy_to_cpu() for output in self._outputs[:count]]
         except MemoryError as error:
             raise OutOfMemory from error
         except (RuntimeError, ValueError, OSError) as error:
             if "ResourceExhausted" in str(error) or "alloc" in str(error):
                 raise OutOfMemory from error
             raise InternalError(f"Paddle failed on a batch of shape {batch.shape}: {error}") from error
-        return np.asarray(output, dtype=np.float32)
+        return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         return best_of(self.run(batch))

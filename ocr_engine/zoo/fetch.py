@@ -33,18 +33,29 @@ class Limits:
     total_s: float = 1800.0
 
 
+def open_client(limits: Limits) -> httpx.Client:
+    """A client with the machine's proxy settings, bounded in time and redirects. Close it."""
+    return httpx.Client(
+        timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
+        follow_redirects=True,
+        max_redirects=5,
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
+def leaves_https(response: httpx.Response) -> bool:
+    """True if an address that was encrypted was redirected to one that is not."""
+    chain = [*response.history, response]
+    return chain[0].url.scheme == "https" and any(hop.url.scheme != "https" for hop in chain)
+
+
 class Fetcher:
     """Downloads the files of one model, with the machine's proxy settings. A context manager; use it in one thread."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._give_up_at = time.monotonic() + limits.total_s
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
-            follow_redirects=True,
-            max_redirects=5,
-            headers={"Accept-Encoding": "identity"},
-        )
+        self._client = open_client(limits)
 
     def __enter__(self) -> Self:
         return self
@@ -115,8 +126,7 @@ class Fetcher:
 
 def _accept(response: httpx.Response, have: int) -> tuple[int, int | None]:
     """Where this answer starts in the file, and how long the whole is, if the host says. Raises: FetchFailed."""
-    chain = [*response.history, response]
-    if chain[0].url.scheme == "https" and any(hop.url.scheme != "https" for hop in chain):
+    if leaves_https(response):
         raise FetchFailed("redirected away from https")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FetchFailed("sent compressed")

@@ -46,7 +46,9 @@ def models_for(lang: str | None = None, ocr_version: str | None = None) -> Model
         pair = _PAIRS[version](code)
         if pair is not None:
             return pair
-    raise InvalidRequest(f"No models are available for lang={lang!r} and ocr_version={ocr_version!r}")
+    readers = [version for version in OCR_VERSIONS if _PAIRS[version](code) is not None]
+    advice = f"it is read by {', '.join(readers)}" if readers else f"codes are {', '.join(languages())}"
+    raise InvalidRequest(f"No models are available for lang={lang!r} and ocr_version={ocr_version!r}; {advice}")
 
 
 def _v6(code: str) -> ModelPair | None:

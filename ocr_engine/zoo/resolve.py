@@ -61,8 +61,8 @@ class Zoo:
             return found
         kind = next((kind for kind in formats if kind in model.official), None)
         if kind is None:
-            wanted, offered = " or ".join(formats), " or ".join(model.formats)
-            missed.append(f"it is published as {offered}, not as {wanted}")
+            wanted, offered = " or ".join(formats), " or ".join(model.official) or "nothing"
+            missed.append(f"its publisher offers {offered}, and this engine reads {wanted}")
         else:
             try:
                 return self.download(model, kind)

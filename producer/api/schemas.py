@@ -1,15 +1,17 @@
-"""Bodies that only the HTTP API has: sources inside JSON, and the error body."""
+"""Bodies that only the HTTP API has: sources inside JSON, lists, and the error body."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
 
 from producer.contract.errors import InvalidRequest
-from producer.contract.jobs import JobRequest, Strict
+from producer.contract.jobs import Job, JobRequest, Strict
+from producer.contract.webhooks import DeliveryRecord
 
 
 class Base64Source(Strict):
@@ -46,3 +48,20 @@ class ErrorAnswer(Strict):
 
     error: ErrorBody
     request_id: str | None
+
+
+ERRORS: Mapping[int | str, dict[str, object]] = {
+    status: {"model": ErrorAnswer} for status in (401, 404, 409, 410, 413, 415, 422, 503)
+}
+
+
+class DeadLetters(Strict):
+    """The jobs that gave up on something that may be tried again, newest first."""
+
+    dead_letters: list[Job]
+
+
+class Deliveries(Strict):
+    """The webhook deliveries of a job, oldest first."""
+
+    deliveries: list[DeliveryRecord]

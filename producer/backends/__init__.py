@@ -1,1 +1,1 @@
-"""The outside world behind the ports: Redis, Celery, object stores; one third-party system a file."""
+"""Job stores, the queue and object stores behind the ports of the contract."""

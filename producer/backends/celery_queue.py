@@ -1,8 +1,10 @@
-"""The queue in Celery on Redis: publishing job ids, and keeping a running message invisible to others."""
+"""The queue in Celery on Redis: rings that say there is work, and keeping a running message invisible to others."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import kombu.exceptions
 import redis
@@ -10,40 +12,39 @@ from celery import Celery
 
 from producer.contract import names
 from producer.contract.errors import Unavailable
-from producer.contract.jobs import Priority
 
 KEY_PREFIX = "ocr:"  # kombu's keys, apart from the job store's
-VISIBILITY_TIMEOUT_S = 120
-# kombu's Redis transport emulates priorities with one list per step: 0 is taken first, 9 last.
-_PRIORITY = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
 
-TRANSPORT_OPTIONS: dict[str, object] = {
-    # A message that is not acknowledged in this time is delivered again. Short, so that the loss of a whole
-    # worker is repaired soon; running tasks renew it with CeleryQueue.keep.
-    "visibility_timeout": VISIBILITY_TIMEOUT_S,
-    # Look for such messages every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
-    "unacked_restore_interval": 5,
-    "unacked_restore_throttle": 1,
-    # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
-    "socket_timeout": 15,
-    "socket_connect_timeout": 5,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    # `unacked` is shared by all queues of a database: keep ours apart from other applications'.
-    "global_keyprefix": KEY_PREFIX,
-}
+
+def transport_options(visibility_timeout_s: float) -> dict[str, object]:
+    """kombu's options for Redis, the same for everybody who uses the broker: the shortest visibility timeout wins."""
+    return {
+        # A message that is not acknowledged in this time is delivered again; running tasks renew it with `keep`. A late
+        # one costs nothing, since rings are repeated: this only keeps dead workers' messages from staying behind.
+        "visibility_timeout": visibility_timeout_s,
+        # Look for such messages at least every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
+        "unacked_restore_interval": min(5, visibility_timeout_s / 3),
+        "unacked_restore_throttle": 1,
+        # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
+        "socket_timeout": 15,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        # `unacked` is shared by all queues of a database: keep ours apart from other applications'.
+        "global_keyprefix": KEY_PREFIX,
+    }
 
 
 class CeleryQueue:
-    """Publishes job ids. The message is a hint: publishing twice, or not at all, is repaired by the job record."""
+    """A doorbell. The message is a hint: ringing twice, or not at all, is repaired by the job record."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, visibility_timeout_s: float = 120) -> None:
         self._app = Celery("ocrfleet-producer", broker=url, set_as_current=False)
         self._app.conf.update(
             task_serializer="json",
             accept_content=["json"],
             task_ignore_result=True,
-            broker_transport_options=TRANSPORT_OPTIONS,
+            broker_transport_options=transport_options(visibility_timeout_s),
             # The record is written already and the reconciler publishes again: give up soon, not after a minute.
             task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2},
         )
@@ -53,26 +54,39 @@ class CeleryQueue:
         self._app.close()
         self._redis.close()
 
-    def publish(self, job_id: str, *, device: str, priority: str) -> None:
-        """Tell the workers that serve `device` of a job. Raises: Unavailable."""
-        self._send(names.TASK_PROCESS, job_id, names.queue_of(device), _PRIORITY[Priority(priority)])
+    def ring(self, queue: str) -> None:
+        """Wake one worker that serves `queue`, unless a ring already waits there. Raises: Unavailable.
 
-    def publish_webhook(self, job_id: str) -> None:
-        """Tell the io workers that the job has a delivery to make. Raises: Unavailable."""
-        self._send(names.TASK_DELIVER, job_id, names.QUEUE_IO, _PRIORITY[Priority.NORMAL])
+        A ring names no job: the claim takes the unit whose turn it is. Whoever hears one rings again while there is
+        more work, so one waiting ring is as good as many, and a backlog costs the broker nothing.
+        """
+        with _available():
+            if self._redis.llen(KEY_PREFIX + queue):
+                return
+        self._send(names.TASK_WORK, queue, [])
+
+    def publish_webhook(self, event_id: str) -> None:
+        """Tell the io workers that there is a delivery to make. Raises: Unavailable."""
+        self._send(names.TASK_DELIVER, names.QUEUE_IO, [event_id])
 
     def keep(self, delivery_tag: str) -> None:
         """Restart the visibility timeout of a message that is being worked on, so that nobody else gets it.
 
         kombu scores unacknowledged messages with the local clock; so does this, in the same process group.
         """
-        try:
+        with _available():
             self._redis.zadd(f"{KEY_PREFIX}unacked_index", {delivery_tag: time.time()}, xx=True)
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
-            raise Unavailable("Redis does not answer") from error
 
-    def _send(self, task: str, job_id: str, queue: str, priority: int) -> None:
+    def _send(self, task: str, queue: str, arguments: list[str]) -> None:
         try:
-            self._app.send_task(task, args=[job_id], queue=queue, priority=priority)
+            self._app.send_task(task, args=arguments, queue=queue)
         except (kombu.exceptions.OperationalError, redis.exceptions.RedisError) as error:
-            raise Unavailable("the queue does not answer; the job is recorded and will be published") from error
+            raise Unavailable("the queue does not answer; the job is recorded and will be found") from error
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except redis.exceptions.RedisError as error:
+        raise Unavailable("the queue does not answer; the job is recorded and will be found") from error

@@ -94,7 +94,7 @@ def _open_s3(bucket: str, path: str, endpoint_url: str | None, region: str | Non
 
 
 def _open_memory(rest: str) -> ObjectStore:
-    from producer.backends.memory import MemoryObjectStore
+    from producer.backends.memory_objects import MemoryObjectStore
 
     if rest.strip("/"):
         raise InvalidRequest("A memory store has no name: write memory://, once per process.")

@@ -11,6 +11,7 @@ OcrFleetError
 │   ├── NotFinished              not_finished         409
 │   └── Expired                  expired              410
 ├── Unavailable                  unavailable          503  retryable
+│   └── QueueFull                unavailable          503  retryable
 ├── WaitTimeout                  wait_timeout         504  retryable
 └── JobFailed                    the code of the job's own error
 """
@@ -96,6 +97,10 @@ class Unavailable(OcrFleetError):
     code = "unavailable"
     http_status = 503
     retryable = True
+
+
+class QueueFull(Unavailable):
+    """As many jobs wait and run as this service allows; nothing was accepted, try again when some have ended."""
 
 
 class WaitTimeout(OcrFleetError):

@@ -89,6 +89,7 @@ class JobRequest(Strict):
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
     tag: str | None = Field(None, max_length=64)
     ttl_s: int | None = Field(None, ge=1, le=30 * DAY_S, description="Seconds to wait for a worker before expiring")
+    reuse: bool = Field(False, description="A finished result of the same document and options may be the answer")
 
     @field_validator("metadata")
     @classmethod
@@ -159,12 +160,27 @@ class Job(Strict):
     idempotency_key: str | None = None
 
 
+class DeadLetter(Strict):
+    """A job that gave up on its document or on pages of it, and why."""
+
+    job: Job
+    pages: Mapping[int, JobError] = Field(description="The failed pages, counted from 1")
+
+
 class JobRecord(Strict):
-    """A job as the store keeps it: the public part, the request and the source."""
+    """A job as the store keeps it: the public part, the request, the source and whose it is.
+
+    ttl_s: how long it may wait for a worker. retention_s: how long it is kept from its end.
+    `run` counts from 0 how often the job was asked to run again.
+    """
 
     job: Job
     request: JobRequest
     source: SourceInfo
+    ttl_s: int
+    retention_s: int
+    owner: str = ""
+    run: int = 0
 
 
 class Event(Strict):
@@ -178,6 +194,11 @@ class Event(Strict):
 def utc_from_ms(milliseconds: int) -> datetime:
     """Redis time in milliseconds since the epoch as an aware datetime."""
     return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
+
+
+def ms_from_utc(at: datetime) -> int:
+    """An aware datetime as milliseconds since the epoch."""
+    return int(at.timestamp() * 1000)
 
 
 def links_of(job_id: str) -> Links:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
-TASK_PROCESS = "ocrfleet.process"
+TASK_WORK = "ocrfleet.work"
 TASK_DELIVER = "ocrfleet.deliver_webhook"
 
 DEVICE_KINDS = ("gpu", "npu", "xpu", "mlu", "dcu", "cpu")
 QUEUE_ANY = "ocr.any"
 QUEUE_IO = "ocr.io"
 
+JOBS_PREFIX = "jobs/"
+
 JOB_ID = re.compile(r"[0-9a-f]{32}")
+EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
+OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
 _PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
+_OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")
 _FILENAME_MAX = 100
 
@@ -34,7 +40,18 @@ def queues_served_by(device: str) -> tuple[str, ...]:
 
 def job_prefix(job_id: str) -> str:
     """Every object of a job begins with this."""
-    return f"jobs/{job_id}/"
+    return f"{JOBS_PREFIX}{job_id}/"
+
+
+def job_of_key(key: str) -> str | None:
+    """The job that an object belongs to; None for a key that is not one of ours."""
+    match = _OF_JOB.match(key)
+    return match["job_id"] if match else None
+
+
+def made_at(job_id: str) -> datetime:
+    """When the id was made: a UUID of version 7 begins with its time, 48 bits of milliseconds."""
+    return datetime.fromtimestamp(int(job_id[:12], 16) / 1000, tz=UTC)
 
 
 def input_key(job_id: str, filename: str) -> str:
@@ -51,6 +68,11 @@ def result_key(job_id: str) -> str:
 
 def page_key(job_id: str, page: int) -> str:
     return f"{job_prefix(job_id)}pages/{page:05}.json"
+
+
+def is_page_key(key: str) -> bool:
+    """Whether it is the JSON of a page."""
+    return key.rpartition("/")[0].endswith("/pages") and _PAGE_JSON.fullmatch(key.rpartition("/")[2]) is not None
 
 
 def image_name(page: int) -> str:

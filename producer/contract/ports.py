@@ -1,10 +1,151 @@
-"""The three things that a producer needs from the outside world, as protocols."""
+"""What the job side needs from the outside world, as protocols: the job store in four roles, and the object store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
+
+from producer.contract.jobs import Event, JobError, JobRecord, JobState
+from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
+from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
+
+
+class Jobs(Protocol):
+    """The job store for callers. Every change is one atomic step, safe to repeat.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def submit(self, job: NewJob) -> Submitted:
+        """Create the job, or find the one that answers it; the same id again is the same job.
+
+        Raises: IdempotencyMismatch, QueueFull.
+        """
+
+    def get(self, job_id: str) -> JobRecord:
+        """Raises: NotFound."""
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a waiting job at once, a running one at its next page. Raises: NotFound."""
+
+    def retry(self, job_id: str) -> str | None:
+        """Run an ended job again where it has no result; the queue to ring.
+
+        Raises: NotFound; InvalidRequest: it runs, or has succeeded; Expired: its document is no longer kept.
+        """
+
+    def forget(self, job_id: str) -> None:
+        """Delete the record; leases on it become stale. Raises: NotFound."""
+
+    def was_forgotten(self, job_id: str) -> bool:
+        """Whether the record was deleted with `forget` within the last day. A record that was lost was not."""
+
+    def events(self, job_id: str, *, after: str = "0") -> list[Event]:
+        """At most 500 events after the one with id `after`, oldest first."""
+
+    def pages(self, job_id: str) -> dict[int, JobError | None]:
+        """The pages counted so far, by number; the error of a failed one."""
+
+    def dead(self, *, limit: int) -> list[str]:
+        """Jobs that gave up on a document or a page that may be tried again, newest first."""
+
+
+class Leases(Protocol):
+    """The job store for workers: units are claimed, kept, and given back, done or ended. A stale lease changes nothing.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def claim(self, worker: Worker, *, lease_s: float) -> Claim | None:
+        """Take the unit whose turn it is; None: there is no work."""
+
+    def heartbeat(self, lease: Lease, *, lease_s: float) -> LeaseAnswer:
+        """Keep the unit for `lease_s` from now."""
+
+    def plan(self, lease: Lease, plan: Plan) -> LeaseAnswer:
+        """Say how the document is divided; the first plan of a run counts."""
+
+    def pages(self, job_id: str) -> dict[int, JobError | None]:
+        """The pages counted so far, by number; the error of a failed one."""
+
+    def begin(self, lease: Lease, page: int) -> LeaseAnswer:
+        """Remember that this page is being read, should the process die of it."""
+
+    def page(self, lease: Lease, page: int, *, error: JobError | None = None) -> LeaseAnswer:
+        """Count a page whose objects are stored. A page is counted once."""
+
+    def complete(self, lease: Lease, *, lease_s: float) -> LeaseAnswer:
+        """Every page of the unit is counted. LAST: this lease is now the right to finish the job."""
+
+    def release(self, lease: Lease, *, delay_s: float) -> LeaseAnswer:
+        """Give the unit back, to be taken again after `delay_s`; no fault is counted."""
+
+    def crash(self, lease: Lease, page: int, error: JobError, *, delay_s: float = 0) -> LeaseAnswer:
+        """Give the unit back after a failure that may have harmed the process; counts against the page; 0: the unit."""
+
+    def drop(self, lease: Lease) -> LeaseAnswer:
+        """Stop working on a unit of a cancelled job; the last to stop ends the job."""
+
+    def finish(
+        self, lease: Lease, state: JobState, *, error: JobError | None, outputs: Mapping[str, str], is_dead: bool
+    ) -> LeaseAnswer:
+        """Terminal state, event and webhook outbox row at once. `is_dead`: also a dead letter."""
+
+
+class Upkeep(Protocol):
+    """The job store for the reconciler. Any number may run at once; two do no harm."""
+
+    def due(self, *, limit: int) -> list[str]:
+        """What must be looked at: expired jobs, units whose lease or delay is over."""
+
+    def revisit(self, due: str) -> str | None:
+        """Decide about one thing that is due; a queue to ring."""
+
+    def backlog(self) -> list[str]:
+        """The queues that have work ready."""
+
+    def outdated(self, *, limit: int) -> list[str]:
+        """Jobs whose results have passed their retention time."""
+
+    def mark_swept(self, job_id: str) -> None:
+        """The objects of an outdated job are deleted."""
+
+    def restore(self, lost: LostJob) -> Submitted:
+        """Put back the record of a job: an ended one as it was, with its webhook to be told; another one to be run.
+
+        EXISTING: nothing was done, because the job, or another one for its idempotency key, is there; or it was
+        deleted meanwhile.
+        """
+
+    def lead(self, role: str, holder: str, *, lease_s: float) -> bool:
+        """Become or stay the leader of `role` for `lease_s`."""
+
+
+class Outbox(Protocol):
+    """Webhook deliveries. A delivery is known by its event id, the same on every attempt."""
+
+    def due(self, *, limit: int, again_s: float) -> list[str]:
+        """Deliveries that are due; each is answered again after `again_s` unless somebody claims it."""
+
+    def claim(self, event_id: str, *, lease_s: float) -> Delivery | None:
+        """Take a due delivery for `lease_s`; None if it is done, disabled, or another process has it."""
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Record what came of an attempt."""
+
+    def redeliver(self, event_id: str) -> None:
+        """Deliver again from the first attempt on. Raises: NotFound, InvalidRequest."""
+
+    def deliveries(self, job_id: str) -> list[DeliveryRecord]:
+        """The deliveries of a job, oldest first, with what came of them."""
+
+
+class Doorbell(Protocol):
+    """Tells workers that there is work. A hint: rings may be lost or come too often."""
+
+    def ring(self, queue: str) -> None:
+        """Wake one worker that serves `queue`, unless a ring already waits. Raises: Unavailable."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,3 +187,32 @@ class ObjectStore(Protocol):
 
     def ping(self) -> None:
         """Answer if the store can be reached."""
+
+
+class Queue(Doorbell, Protocol):
+    """The broker as producers and the reconciler use it."""
+
+    def publish_webhook(self, event_id: str) -> None:
+        """Tell the io workers that there is a delivery to make. Raises: Unavailable."""
+
+    def close(self) -> None:
+        """Give its connections back."""
+
+
+class JobStore(Protocol):
+    """The job store in its four roles. Safe to share between threads."""
+
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def ping(self) -> None:
+        """Answer if the store can be reached and takes writes. Raises: Unavailable."""
+
+    def close(self) -> None:
+        """Give its connections back."""

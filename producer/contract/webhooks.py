@@ -4,22 +4,82 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
-from producer.contract.jobs import Job
+from pydantic import Field
+
+from producer.contract.jobs import Job, Strict
 
 # Standard Webhooks 1.0: seconds to wait before attempt 1, 2, 3, ... ; after the last the delivery is given up.
 SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 
 
+class DeliveryState(StrEnum):
+    """Where a delivery is."""
+
+    PENDING = "pending"  # due, or waiting for its next attempt
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"  # the schedule is over
+    DISABLED = "disabled"  # the receiver answered 410 Gone
+    SUPERSEDED = "superseded"  # the job was run again before the first attempt
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """One row of the outbox: tell `url` that `type` happened to `job_id`. `id` is the same on every attempt."""
+    """One attempt to make: tell `url` that `type` happened to `job_id`. `id` is the same on every attempt.
+
+    body: what the first attempt sent; '' before it.
+    """
 
     id: str
     job_id: str
     type: str
     url: str
     attempt: int
+    body: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What came of an attempt. `status` is None when no answer arrived; `delay_s` until the next attempt.
+
+    disable_s: how long later deliveries to the same address end at once, because the receiver is gone.
+    """
+
+    state: DeliveryState
+    body: str
+    status: int | None = None
+    error: str = ""
+    delay_s: float = 0
+    disable_s: float = 0
+
+
+class AttemptRecord(Strict):
+    """One attempt that was made."""
+
+    at: datetime
+    status: int | None = Field(None, description="HTTP status; null: no answer")
+    error: str = ""
+
+
+class DeliveryRecord(Strict):
+    """A delivery and what came of it; the last 20 attempts are kept."""
+
+    id: str
+    job_id: str
+    type: str
+    url: str
+    state: DeliveryState
+    attempts: int = Field(description="Attempts since the last time it was asked for")
+    created_at: datetime
+    next_attempt_at: datetime | None = None
+    log: tuple[AttemptRecord, ...] = ()
+
+
+def event_id(job_id: str, run: int) -> str:
+    """The event id of the end of a job's run, counted from 0: the same on every attempt."""
+    return f"evt_{job_id}_{run}" if run else f"evt_{job_id}"
 
 
 def event_body(job: Job, event_type: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from producer.settings import Settings
 from tests.acceptance.conftest import processes, processes_of, wait_until
@@ -134,6 +135,21 @@ def test_jobs_survive_a_restart_of_everything(tmp_path: Path, page: Path) -> Non
     with up(tmp_path):
         assert json.loads(run(tmp_path, "status", waiting, "--json").stdout)["status"] == "queued"
         assert json.loads(run(tmp_path, "result", done, "--json").stdout)["status"] == "succeeded"
+
+
+def test_a_redis_that_lost_everything_is_recovered_while_the_system_runs(tmp_path: Path, page: Path) -> None:
+    with up(tmp_path):
+        done = json.loads(run(tmp_path, "submit", str(page), "--wait", "--json").stdout)
+        waiting = json.loads(run(tmp_path, "submit", str(page), "--device", "gpu", "--json").stdout)
+        with redis.Redis.from_url(json.loads((tmp_path / "runtime.json").read_text())["redis_url"]) as client:
+            client.flushall()
+        assert run(tmp_path, "status", done["id"]).returncode == 4
+        found = json.loads(run(tmp_path, "recover", "--json").stdout)
+        assert (found["restored"], found["requeued"]) == (1, 1)
+        assert json.loads(run(tmp_path, "status", done["id"], "--json").stdout) == done
+        assert json.loads(run(tmp_path, "status", waiting["id"], "--json").stdout)["status"] == "queued"
+        assert run(tmp_path, "result", done["id"]).stdout
+        assert run(tmp_path, "submit", str(page), "--wait", "--timeout", "60").returncode == 0
 
 
 def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:

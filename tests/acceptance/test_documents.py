@@ -15,7 +15,7 @@ from PIL import Image
 
 from producer.backends.celery_queue import KEY_PREFIX
 from producer.backends.objects import open_object_store
-from producer.backends.redis_jobs import PREFIX, RedisJobStore
+from producer.backends.redis_store import PREFIX, RedisJobStore
 from producer.client import OcrFleetClient
 from producer.contract import names
 from producer.contract.jobs import JobRequest, JobState
@@ -94,6 +94,13 @@ def test_the_webhook_of_a_finished_job_arrives_signed_and_once(client: OcrFleetC
     assert message["data"] == client.status(job.id).model_dump(mode="json")
 
 
+def holder_of(redis_url: str, job_id: str) -> int:
+    """The process that reads the job's first unit."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as state:
+        unit = json.loads(str(state.hget(f"{PREFIX}job:{job_id}:units", "0")))
+    return int(unit["holder"].rpartition("/")[2])
+
+
 def test_a_worker_killed_in_the_middle_of_a_document_costs_nothing(
     system: System, client: OcrFleetClient, receiver: Receiver
 ) -> None:
@@ -101,15 +108,13 @@ def test_a_worker_killed_in_the_middle_of_a_document_costs_nothing(
     redis_url = system.environment["OCRFLEET_REDIS_URL"]
     job = client.submit(draw("report.pdf").data, webhook={"url": receiver.url})
     wait_until(lambda: client.status(job.id).progress.pages_done >= 1, timeout_s=60, what="the first page")
-    with redis.Redis.from_url(redis_url, decode_responses=True) as state:
-        holder = state.hget(f"{PREFIX}job:{job.id}", "holder")
-    os.kill(int(str(holder).rpartition("/")[2]), signal.SIGKILL)
+    os.kill(holder_of(redis_url, job.id), signal.SIGKILL)
     ended = client.wait(job.id, timeout_s=60)
     assert (ended.status, ended.attempts) == (JobState.SUCCEEDED, 2)
     assert ended.progress.pages_done == ended.progress.pages_total == 3
-    jobs = RedisJobStore(redis_url)
-    types = [event.type for event in jobs.events(job.id)]
-    jobs.close()
+    store = RedisJobStore(redis_url)
+    types = [event.type for event in store.jobs.events(job.id)]
+    store.close()
     assert types.count("job.succeeded") == 1
     assert types.count("page.done") == 3
     assert f"evt_{job.id}" in receiver.wait_for({f"evt_{job.id}"}, timeout_s=30)
@@ -118,13 +123,13 @@ def test_a_worker_killed_in_the_middle_of_a_document_costs_nothing(
 def test_a_job_whose_message_was_lost_is_found_and_run(system: System, client: OcrFleetClient) -> None:
     """The record is the truth. A job created without publishing is what a crash between the two leaves."""
     sample = draw("notice.png")
-    jobs = RedisJobStore(system.environment["OCRFLEET_REDIS_URL"])
+    store = RedisJobStore(system.environment["OCRFLEET_REDIS_URL"])
     objects = open_object_store(system.environment["OCRFLEET_STORE_URL"], s3_endpoint_url=None, s3_region=None)
     source = inspect_source(io.BytesIO(sample.data), filename=sample.name, max_bytes=10_000_000)
     job_id = uuid_utils.uuid7().hex
     objects.put(names.input_key(job_id, source.filename), sample.data, media_type=source.media_type)
-    jobs.submit(NewJob(id=job_id, request=JobRequest(), source=source, ttl_s=600, retention_s=600))
-    jobs.close()
+    store.jobs.submit(NewJob(id=job_id, request=JobRequest(), source=source, ttl_s=600, retention_s=600))
+    store.close()
     assert client.wait(job_id, timeout_s=60).status is JobState.SUCCEEDED
 
 

@@ -8,10 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from producer.backends.memory_store import MemoryJobStore
 from producer.backends.objects import open_object_store
+from producer.backends.redis_store import RedisJobStore
 from producer.contract.ports import ObjectStore
+from tests.contract.job_stores import JobStores
 from tests.servers.moto_s3 import MotoServer
+from tests.servers.redis import RedisServer
 from tests.servers.s3 import S3Address
 from tests.servers.swift import SwiftServer
 
@@ -86,3 +91,19 @@ def s3_store(address: S3Address, bucket: str, prefix: str) -> ObjectStore:
 @pytest.fixture
 def store(case: StoreCase) -> ObjectStore:
     return case.store
+
+
+@pytest.fixture(params=["memory", "redis"])
+def stores(request: pytest.FixtureRequest) -> Iterator[JobStores]:
+    """Each job store in turn, empty."""
+    store: MemoryJobStore | RedisJobStore
+    if request.param == "memory":
+        store = MemoryJobStore()
+    else:
+        server: RedisServer = request.getfixturevalue("redis_server")
+        url = server.database_url(15)
+        with Redis.from_url(url) as client:
+            client.flushdb()
+        store = RedisJobStore(url)
+    yield JobStores(jobs=store.jobs, leases=store.leases, upkeep=store.upkeep, outbox=store.outbox)
+    store.close()

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
+import httpx
 import pytest
 import redis
 
 from producer.backends.celery_queue import CeleryQueue
-from producer.backends.memory import MemoryObjectStore
-from producer.backends.redis_jobs import RedisJobStore
-from producer.direct import Producer, ProducerLimits
+from producer.backends.memory_objects import MemoryObjectStore
+from producer.backends.redis_store import RedisJobStore
+from producer.client import OcrFleetClient
+from producer.direct import Producer
+from producer.intake import ProducerLimits
+from producer.settings import Settings
+from tests.integration.serving import serving
 from tests.servers.redis import RedisServer
 
-LIMITS = ProducerLimits(max_file_bytes=1_000_000, job_ttl_s=3600, result_ttl_s=3600, webhooks_signed=True)
+LIMITS = ProducerLimits(
+    max_file_bytes=1_000_000, max_open_jobs=1000, job_ttl_s=3600, result_ttl_s=3600, webhooks_signed=True
+)
 _numbers = count(1)
 
 
@@ -28,7 +35,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture
-def jobs(redis_url: str) -> Iterator[RedisJobStore]:
+def store(redis_url: str) -> Iterator[RedisJobStore]:
     store = RedisJobStore(redis_url)
     yield store
     store.close()
@@ -40,7 +47,25 @@ def objects() -> MemoryObjectStore:
 
 
 @pytest.fixture
-def producer(jobs: RedisJobStore, objects: MemoryObjectStore, redis_url: str) -> Iterator[Producer]:
-    producer = Producer(jobs, objects, CeleryQueue(redis_url), LIMITS)
+def producer(store: RedisJobStore, objects: MemoryObjectStore, redis_url: str) -> Iterator[Producer]:
+    producer = Producer(store, objects, CeleryQueue(redis_url), LIMITS)
     yield producer
     producer.close()
+
+
+@pytest.fixture
+def server(producer: Producer) -> Iterator[str]:
+    with serving(producer, Settings(max_file_bytes=1_000_000)) as address:
+        yield address
+
+
+@pytest.fixture
+def http(server: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[OcrFleetClient]:
+    with OcrFleetClient(server) as client:
+        yield client

@@ -5,28 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 
-from producer.api.app import create_app
 from producer.backends.celery_queue import CeleryQueue
-from producer.backends.memory import MemoryObjectStore
-from producer.backends.redis_jobs import RedisJobStore
+from producer.backends.memory_objects import MemoryObjectStore
+from producer.backends.redis_store import RedisJobStore
 from producer.client import OcrFleetClient
-from producer.contract import names
 from producer.contract.errors import InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
 from producer.contract.jobs import JobError, JobState
-from producer.contract.leases import Lease
-from producer.direct import Producer, ProducerLimits
+from producer.direct import Producer
+from producer.intake import ProducerLimits
 from producer.settings import Settings
+from tests.integration.serving import PNG, serving, taken, work
 
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 JOB_FIELDS = {
     "id",
     "status",
@@ -43,52 +36,6 @@ JOB_FIELDS = {
     "tag",
     "idempotency_key",
 }
-
-
-@contextmanager
-def serving(producer: Producer, settings: Settings) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(producer, settings), port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            thread.join(0.01)
-            assert thread.is_alive()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture
-def server(producer: Producer) -> Iterator[str]:
-    with serving(producer, Settings(max_file_bytes=1_000_000)) as address:
-        yield address
-
-
-@pytest.fixture
-def http(server: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server, timeout=10) as client:
-        yield client
-
-
-@pytest.fixture
-def client(server: str) -> Iterator[OcrFleetClient]:
-    with OcrFleetClient(server) as client:
-        yield client
-
-
-def work(jobs: RedisJobStore, objects: MemoryObjectStore, job_id: str) -> None:
-    """Do what a worker does with a one-page document."""
-    lease = jobs.claim(job_id, holder="h", device="cpu", lease_s=60, max_attempts=3)
-    assert isinstance(lease, Lease)
-    jobs.plan(lease, pages_total=1)
-    objects.put(names.page_key(job_id, 1), b'{"page":1}', media_type="application/json")
-    objects.put(names.image_key(job_id, 1), b"jpeg", media_type="image/jpeg")
-    jobs.page(lease, 1)
-    objects.put(names.result_key(job_id), b'{"pages":[]}', media_type="application/json")
-    jobs.finish(lease, JobState.SUCCEEDED, error=None, outputs={"json": names.file_href(job_id, "result.json")})
 
 
 def test_a_multipart_submission_is_accepted_with_the_jobs_address(http: httpx.Client) -> None:
@@ -196,14 +143,14 @@ def test_unknown_jobs_and_paths_are_not_found(http: httpx.Client) -> None:
 
 
 def test_results_come_when_the_job_is_done_and_not_before(
-    client: OcrFleetClient, jobs: RedisJobStore, objects: MemoryObjectStore
+    client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
 ) -> None:
     job = client.submit(PNG, filename="page.png")
     with pytest.raises(NotFinished):
         client.result(job.id)
     with pytest.raises(NotFinished):
         client.page(job.id, 1)
-    work(jobs, objects, job.id)
+    work(store, objects, job.id)
     assert client.wait(job.id).status is JobState.SUCCEEDED
     assert client.result(job.id) == b'{"pages":[]}'
     assert client.page(job.id, 1) == b'{"page":1}'
@@ -212,10 +159,10 @@ def test_results_come_when_the_job_is_done_and_not_before(
 
 
 def test_files_are_streamed_and_no_other_object_can_be_named(
-    http: httpx.Client, client: OcrFleetClient, jobs: RedisJobStore, objects: MemoryObjectStore
+    http: httpx.Client, client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
 ) -> None:
     job = client.submit(PNG, filename="page.png")
-    work(jobs, objects, job.id)
+    work(store, objects, job.id)
     image = http.get(f"/v1/jobs/{job.id}/files/00001_ocr_res_img.jpg")
     assert (image.content, image.headers["Content-Type"]) == (b"jpeg", "image/jpeg")
     for name in ("manifest.json", "input", "page.png", "..%2fmanifest.json", "99999.json"):
@@ -223,10 +170,10 @@ def test_files_are_streamed_and_no_other_object_can_be_named(
 
 
 def test_a_long_poll_answers_when_the_job_ends(
-    http: httpx.Client, client: OcrFleetClient, jobs: RedisJobStore, objects: MemoryObjectStore
+    http: httpx.Client, client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
 ) -> None:
     job = client.submit(PNG)
-    threading.Timer(0.3, work, args=(jobs, objects, job.id)).start()
+    threading.Timer(0.3, work, args=(store, objects, job.id)).start()
     answer = http.get(f"/v1/jobs/{job.id}", params={"wait": 9})
     assert answer.json()["status"] == "succeeded"
     assert 0.2 < answer.elapsed.total_seconds() < 5
@@ -237,22 +184,20 @@ def test_a_long_poll_ends_in_time_when_the_job_does_not(client: OcrFleetClient) 
         client.wait(client.submit(PNG).id, timeout_s=0.2)
 
 
-def test_a_failed_job_answers_for_its_result_with_its_own_code(client: OcrFleetClient, jobs: RedisJobStore) -> None:
+def test_a_failed_job_answers_for_its_result_with_its_own_code(client: OcrFleetClient, store: RedisJobStore) -> None:
     job = client.submit(PNG)
-    lease = jobs.claim(job.id, holder="h", device="cpu", lease_s=60, max_attempts=3)
-    assert isinstance(lease, Lease)
     error = JobError(code="unreadable_document", message="broken")
-    jobs.finish(lease, JobState.FAILED, error=error, outputs={})
+    store.leases.finish(taken(store, job.id), JobState.FAILED, error=error, outputs={}, is_dead=False)
     with pytest.raises(JobFailed) as caught:
         client.result(job.id)
     assert caught.value.code == "unreadable_document"
 
 
 def test_events_stream_until_the_end_and_resume(
-    http: httpx.Client, client: OcrFleetClient, jobs: RedisJobStore, objects: MemoryObjectStore
+    http: httpx.Client, client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
 ) -> None:
     job = client.submit(PNG)
-    work(jobs, objects, job.id)
+    work(store, objects, job.id)
     text = http.get(f"/v1/jobs/{job.id}/events").text
     kinds = [line.removeprefix("event: ") for line in text.splitlines() if line.startswith("event: ")]
     assert kinds == ["job.queued", "job.started", "page.done", "job.succeeded"]
@@ -268,9 +213,9 @@ def test_a_waiting_job_is_cancelled_and_keeps_no_result(client: OcrFleetClient) 
         client.result(job.id)
 
 
-def test_a_webhook_needs_a_secret_to_sign_with(jobs: RedisJobStore, redis_url: str) -> None:
-    limits = ProducerLimits(max_file_bytes=1000, job_ttl_s=60, result_ttl_s=60, webhooks_signed=False)
-    unsigned = Producer(jobs, MemoryObjectStore(), CeleryQueue(redis_url), limits)
+def test_a_webhook_needs_a_secret_to_sign_with(store: RedisJobStore, redis_url: str) -> None:
+    limits = ProducerLimits(max_file_bytes=1000, max_open_jobs=10, job_ttl_s=60, result_ttl_s=60, webhooks_signed=False)
+    unsigned = Producer(store, MemoryObjectStore(), CeleryQueue(redis_url), limits)
     with pytest.raises(InvalidRequest, match="OCRFLEET_WEBHOOK_SECRET"):
         unsigned.submit(PNG, webhook={"url": "https://example.org"})
 

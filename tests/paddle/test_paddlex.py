@@ -16,14 +16,19 @@ from benchmarks.drawn import sheet_of
 from benchmarks.parity.cases import CASES, Case, case_named
 from benchmarks.parity.compare import compare_pages
 from benchmarks.parity.readers import OURS, PADDLEX, REFERENCE, open_reader
-from ocr_engine import DeviceUnavailable, InvalidRequest, ModelUnavailable, OCREngine, OCRResult
+from ocr_engine import DeviceUnavailable, InvalidRequest, ModelUnavailable, OCREngine, OCRResult, PredictOptions
 from ocr_engine.options import OptionValue
 from ocr_engine.types import Image
 
 # The library warns about its own imports.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PAGES = (0, 3, 4)
+# Small: every case reads them with three engines.
+HEIGHT_PX = 260
+
+
+def page(seed: int = 0) -> Image:
+    return sheet_of(seed).pixels[:HEIGHT_PX]
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +38,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """One upright, one turned."""
     folder = tmp_path_factory.mktemp("pages")
-    paths = [folder / f"{seed}.png" for seed in PAGES]
-    for path, seed in zip(paths, PAGES, strict=True):
-        cv2.imwrite(str(path), sheet_of(seed).pixels)
-    return paths
+    drawn = {"upright.png": page(), "turned.png": np.rot90(page(5))}
+    for name, pixels in drawn.items():
+        cv2.imwrite(str(folder / name), pixels)
+    return [folder / name for name in drawn]
 
 
 def options_of(case: Case, models: Path, **more: OptionValue) -> dict[str, OptionValue]:
@@ -52,17 +58,14 @@ def engine(models: Path) -> Iterator[OCREngine]:
         yield loaded
 
 
-def page() -> Image:
-    return sheet_of(PAGES[0]).pixels
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_ours_and_paddlex_read_drawn_pages_as_the_reference_does(case: Case, pages: list[Path], models: Path) -> None:
     options = case.options(models)
     reference = open_reader(REFERENCE, options, profile=case.profile)
     expected = {path: reference(path) for path in pages}
     assert all(res["rec_texts"] for found in expected.values() for res in found)
-    for side in (OURS, PADDLEX):
+    # PaddleX is what the reference runs: two of its engines are enough.
+    for side in (OURS, PADDLEX) if case.name in ("turned", "paddle") else (OURS,):
         reader = open_reader(side, options, profile=case.profile)
         for path in pages:
             (found,) = compare_pages(path.name, expected[path], reader(path))
@@ -79,7 +82,10 @@ def test_its_results_have_the_fields_of_the_reference_and_are_saved_like_ours(
     assert result.json["res"] == expected
     assert list(result.json["res"]) == list(expected)
     assert json.loads(result.save_to_json(tmp_path).read_text(encoding="utf-8")) == expected
-    assert [path.name for path in result.save_to_img(tmp_path)] == ["3_ocr_res_img.png", "3_preprocessed_img.png"]
+    assert [path.name for path in result.save_to_img(tmp_path)] == [
+        "turned_ocr_res_img.png",
+        "turned_preprocessed_img.png",
+    ]
     assert engine.models["text_recognition"].startswith("PP-OCRv6_small_rec@5435fd747c9e")
     assert (engine.runtime, engine.device) == ("paddlex", "cpu")
 
@@ -87,14 +93,15 @@ def test_its_results_have_the_fields_of_the_reference_and_are_saved_like_ours(
 def test_a_turned_page_is_mapped_back_to_its_own_pixels(engine: OCREngine, pages: list[Path]) -> None:
     (result,) = engine.predict(pages[1])
     assert result["doc_preprocessor_res"]["angle"] in (90, 180, 270)
-    given = sheet_of(PAGES[1]).pixels
+    given = np.rot90(page(5))
+    assert result.original_polys
     for polygon in result.original_polys:
         (left, top), (right, bottom) = np.min(polygon, axis=0), np.max(polygon, axis=0)
         assert given[top:bottom, left:right].min() < 100
 
 
 def test_eight_threads_get_what_one_gets(engine: OCREngine) -> None:
-    sheets = [sheet_of(seed).pixels[:300] for seed in range(8)]
+    sheets = [page(5 * seed)[:120] for seed in range(8)]
     alone = [engine.predict_page(sheet).json for sheet in sheets]
     with ThreadPoolExecutor(8) as pool:
         together = [result.json for result in pool.map(engine.predict_page, sheets)]
@@ -113,7 +120,7 @@ def test_eight_threads_get_what_one_gets(engine: OCREngine) -> None:
 )
 def test_the_options_of_a_call_change_the_result(engine: OCREngine, name: str, value: OptionValue, field: str) -> None:
     before = engine.predict_page(page())
-    (after,) = engine.predict(page(), **{name: value})
+    after = engine.predict_page(page(), options=PredictOptions.parse({name: value}))
     assert after["text_det_params"][field] == value
     assert polygons(after) != polygons(before)
 

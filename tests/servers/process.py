@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,24 +26,29 @@ _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="server-spawner")
 class ServerProcess:
     """A command in its own process group; what it prints is in `log`."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: the whole of it; None: that of this process."""
         self._command = command
         self._log = log
-        self._process = _SPAWNER.submit(_spawn, command, log).result()
+        self._process = _SPAWNER.submit(_spawn, command, log, environment).result()
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_until(self, is_ready: Callable[[], bool]) -> None:
+    def wait_until(self, is_ready: Callable[[], bool], *, timeout_s: float = READY_S) -> None:
         """Return once `is_ready`. Raises: RuntimeError, with the end of the log, when it dies or is late."""
         try:
-            wait_until(lambda: self._process.poll() is not None or is_ready(), self._failure)
+            wait_until(lambda: self._process.poll() is not None or is_ready(), self._failure, timeout_s=timeout_s)
             if self._process.poll() is not None:
                 raise RuntimeError(self._failure())
         except BaseException:
             self.kill()
             raise
+
+    def is_running(self) -> bool:
+        """Also when it is frozen."""
+        return self._process.poll() is None
 
     def pause(self) -> None:
         """Freeze it: connections are still accepted by the kernel and never answered."""
@@ -100,7 +105,7 @@ def scratch_folder(name: str, parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], log: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
     launcher = [sys.executable, str(Path(__file__).with_name("launch.py")), str(os.getpid())]
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -109,6 +114,7 @@ def _spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=log.parent,
+            env=environment,
             start_new_session=True,
         )
 

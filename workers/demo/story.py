@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from producer import progress
-from producer.cli import download, recognised_lines
 from producer.client import OcrFleetClient
+from producer.commands.results import download, recognised_lines
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import Job, JobState
 from producer.contract.results import DocumentResult, PageResult

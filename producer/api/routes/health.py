@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
-from producer.direct import Producer
+from producer.api.connected import Connected
 
 router = APIRouter(tags=["health"])
 
@@ -16,8 +16,7 @@ def live() -> dict[str, str]:
 
 
 @router.get("/health/ready")
-def ready(request: Request) -> dict[str, str]:
-    """Redis and the object store answer; 503 `unavailable` otherwise."""
-    producer: Producer = request.app.state.producer
+def ready(producer: Connected) -> dict[str, str]:
+    """Redis takes writes and the object store answers; 503 `unavailable` otherwise."""
     producer.ping()
     return {"status": "ready"}

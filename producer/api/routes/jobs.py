@@ -15,15 +15,13 @@ from pydantic import ValidationError
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from producer.api.schemas import ErrorAnswer, JsonJobRequest
+from producer.api.connected import Connected
+from producer.api.schemas import ERRORS, JsonJobRequest
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import Job, JobRequest
 from producer.direct import Producer
 from producer.requests import invalid_request
 
-_ERRORS: dict[int | str, dict[str, object]] = {
-    status: {"model": ErrorAnswer} for status in (401, 404, 409, 410, 413, 415, 422, 503)
-}
 _SUBMIT_BODY = {
     "requestBody": {
         "required": True,
@@ -45,15 +43,7 @@ _SUBMIT_BODY = {
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
 _CHUNK_BYTES = 1 << 18
 _Model = TypeVar("_Model", bound=JobRequest)
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=_ERRORS)
-
-
-def _producer(request: Request) -> Producer:
-    producer: Producer = request.app.state.producer
-    return producer
-
-
-Connected = Annotated[Producer, Depends(_producer)]
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS})
 
 
 def _known_job(job_id: str, producer: Connected) -> str:
@@ -145,6 +135,18 @@ async def events(
 def cancel(job_id: str, producer: Connected) -> Job:
     """Stop the job; a job that has ended stays as it is."""
     return producer.cancel(job_id)
+
+
+@router.post("/{job_id}/retry", status_code=202, response_model=Job)
+def retry(job_id: str, producer: Connected) -> Job:
+    """Run an ended job again where it has no result; one that has succeeded or not ended is refused."""
+    return producer.retry(job_id)
+
+
+@router.delete("/{job_id}", status_code=204)
+def delete(job_id: str, producer: Connected) -> None:
+    """Delete the job with everything that was stored for it; a running one stops."""
+    producer.delete(job_id)
 
 
 @router.get("/{job_id}/result")

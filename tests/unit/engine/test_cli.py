@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from ocr_engine.cli import ocr
 from ocr_engine.options import PARAMETERS, EngineOptions
-from tests.unit.engine.drawing import LINES, encoded, saved, sheet
+from ocr_engine.page_choice import PageChoice
+from ocr_engine.progress import page_bar
+from tests.unit.engine.drawing import LINES, encoded, pdf, saved, sheet
 
 app = typer.Typer()
 app.command("ocr")(ocr)
@@ -28,7 +32,8 @@ def test_json_is_one_document_and_nothing_else(page: Path, tmp_path: Path) -> No
     assert outcome.exit_code == 0
     (read,) = json.loads(outcome.stdout)
     assert read["rec_texts"] == [LINES[0]]
-    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert read["original"]["polys"] == read["rec_polys"]
+    assert len(list((tmp_path / "out").iterdir())) == 4
 
 
 def test_without_json_the_result_is_printed_as_the_reference_prints_it(page: Path) -> None:
@@ -48,6 +53,15 @@ def test_every_option_of_an_engine_is_a_flag() -> None:
 def test_a_flag_reaches_the_engine(page: Path) -> None:
     outcome = runner.invoke(app, ["-i", str(page), "--json", "--text_det_unclip_ratio", "2.5"])
     assert json.loads(outcome.stdout)[0]["text_det_params"]["unclip_ratio"] == 2.5
+
+
+def test_a_shape_is_three_numbers(page: Path) -> None:
+    usual = json.loads(runner.invoke(app, ["-i", str(page), "--json"]).stdout)
+    flags = ["--text_det_input_shape", "3", "96", "320", "--text_rec_input_shape", "3", "48", "640"]
+    outcome = runner.invoke(app, ["-i", str(page), "--json", *flags])
+    assert outcome.exit_code == 0
+    assert json.loads(outcome.stdout)[0]["dt_polys"] != usual[0]["dt_polys"]
+    assert runner.invoke(app, ["-i", str(page), "--text_det_input_shape", "3", "97", "320"]).exit_code == 2
 
 
 def test_a_document_that_fails_exits_with_1_and_its_code(tmp_path: Path) -> None:
@@ -77,3 +91,39 @@ def test_a_missing_file_is_a_usage_error() -> None:
     outcome = runner.invoke(app, ["-i", "nowhere.png"])
     assert outcome.exit_code == 2
     assert "error [invalid_request]: there is no file nowhere.png" in outcome.stderr
+
+
+def test_only_the_pages_asked_for_are_read(tmp_path: Path) -> None:
+    source = saved(tmp_path, "doc.pdf", pdf(*[sheet((), size=(64, 64))] * 3))
+    outcome = runner.invoke(app, ["-i", str(source), "--json", "--pages", "2-3"])
+    assert [page["page_index"] for page in json.loads(outcome.stdout)] == [1, 2]
+    assert runner.invoke(app, ["-i", str(source), "--pages", "3-1"]).exit_code == 2
+
+
+def test_documents_of_one_name_are_all_saved(page: Path, tmp_path: Path) -> None:
+    (page.parent / "sub").mkdir()
+    saved(page.parent / "sub", "page.png", page.read_bytes())
+    runner.invoke(app, ["-i", str(page.parent), "--json", "--save_path", str(tmp_path / "out")])
+    names = {path.name for path in (tmp_path / "out").glob("*_res.json")}
+    assert names == {"page_res.json", "page-2_res.json"}
+
+
+def test_nothing_is_drawn_that_is_not_saved(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr("ocr_engine.render.draw_lines", fail)
+    assert runner.invoke(app, ["-i", str(page)]).exit_code == 0
+
+
+def test_the_bar_counts_pages_on_a_terminal_and_is_silent_elsewhere(page: Path, tmp_path: Path) -> None:
+    documents = [str(saved(tmp_path, "doc.pdf", pdf(*[sheet((), size=(64, 64))] * 3))), str(page)]
+    terminal, pipe = io.StringIO(), io.StringIO()
+    for out, is_terminal in ((terminal, True), (pipe, False)):
+        console = Console(file=out, force_terminal=is_terminal, width=100)
+        with page_bar(documents, PageChoice.parse("1-2"), console=console) as advance:
+            advance()
+            advance()
+    assert "2/3" in terminal.getvalue()
+    assert "pages/s" in terminal.getvalue()
+    assert pipe.getvalue() == ""

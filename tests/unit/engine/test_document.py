@@ -227,10 +227,10 @@ def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
     assert raised.value.code == "too_large"
 
 
-def test_every_error_has_a_message_and_only_memory_is_worth_a_retry() -> None:
+def test_every_error_has_a_message_and_only_memory_and_the_net_are_worth_a_retry() -> None:
     def tree(kind: type[EngineError]) -> list[type[EngineError]]:
         return [kind, *(leaf for child in kind.__subclasses__() for leaf in tree(child))]
 
     kinds = tree(EngineError)
     assert all(kind().message for kind in kinds)
-    assert {kind.code for kind in kinds if kind.retryable} == {"out_of_memory"}
+    assert {kind.code for kind in kinds if kind.retryable} == {"out_of_memory", "source_unreachable"}

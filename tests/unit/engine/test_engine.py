@@ -44,6 +44,7 @@ def test_a_turned_page_is_read_and_mapped_back_to_its_own_pixels(
     turned = engine.predict_page(page)
     assert turned["doc_preprocessor_res"]["angle"] == 360 - 90 * turns
     assert similarity(turned["rec_texts"]) >= 0.98
+    assert turned.original_polys is not None and result.original_polys is not None
     assert (turned.height, turned.width) == page.shape[:2]
     # The ink that the polygons enclose on the page as given.
     for polygon in turned.original_polys:
@@ -111,7 +112,7 @@ def test_each_detection_option_changes_the_result_and_is_reported(
 def test_the_score_threshold_filters_lines_but_not_boxes(engine: OCREngine, result: OCRResult) -> None:
     middle = sorted(result["rec_scores"])[3]
     strict = engine.predict_page(bgr(sheet()), options=PredictOptions(text_rec_score_thresh=middle))
-    assert len(strict["rec_texts"]) == len(strict["rec_polys"]) == len(strict.original_polys) == 3
+    assert len(strict["rec_texts"]) == len(strict["rec_polys"]) == len(strict.original["polys"]) == 3
     assert boxes(strict) == len(strict["textline_orientation_angles"]) == len(LINES)
 
 
@@ -149,8 +150,13 @@ BAD_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
 ]
 BAD_ENGINE_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
     *BAD_OPTIONS,
-    ({"lang": "korean"}, "lang='korean'"),
-    ({"ocr_version": "PP-OCRv4"}, "ocr_version='PP-OCRv4'"),
+    ({"lang": "tlh"}, "lang='tlh'"),
+    ({"ocr_version": "PP-OCRv2"}, "use PP-OCRv3, PP-OCRv4, PP-OCRv5, PP-OCRv6"),
+    ({"text_det_input_shape": (3, 100, 320)}, "multiples of 32"),
+    ({"text_det_input_shape": (1, 320, 320)}, r"must be \(3, height, width\)"),
+    ({"text_det_input_shape": (320, 320)}, "three whole numbers: C, H, W"),
+    ({"text_rec_input_shape": (3, 48, 9000)}, "between 1 and 3200"),
+    ({"text_rec_input_shape": (3, 32, 320)}, "does not fit PP-OCRv6_small_rec"),
     ({"profile": "paddleocr-9"}, "profile"),
     ({"cpu_threads": 0}, "cpu_threads"),
     ({"effort": 1.1}, "effort=1.1 must be between 0 and 1"),
@@ -167,7 +173,7 @@ BAD_ENGINE_OPTIONS: list[tuple[dict[str, OptionValue], str]] = [
 @pytest.mark.parametrize(("options", "words"), BAD_OPTIONS)
 def test_a_bad_option_of_a_call_is_named(engine: OCREngine, options: dict[str, OptionValue], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words) as raised:
-        engine.predict(bgr(sheet()), **options)
+        engine.predict(bgr(sheet()), pages=None, **options)
     assert raised.value.code == "invalid_request"
 
 
@@ -226,7 +232,7 @@ def test_lists_and_folders_are_read_in_order(engine: OCREngine, tmp_path: Path) 
 
 BAD_SOURCES: list[tuple[object, type[Exception], str]] = [
     ("nowhere.png", SourceNotFound, r"nowhere\.png"),
-    ("https://example.org/a.png", InvalidRequest, "not fetched"),
+    ("https:///a.png", InvalidRequest, "names no host"),
     (b"text", UnsupportedMedia, "neither"),
     (b"", InvalidRequest, "0 bytes"),
     (7, InvalidRequest, "int"),

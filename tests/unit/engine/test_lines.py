@@ -142,5 +142,5 @@ def test_one_engine_from_eight_threads_reads_as_one_thread_does(engine: OCREngin
 )
 def test_names_of_2x_work_with_a_warning(engine: OCREngine, old: str, new: str, value: float) -> None:
     with pytest.warns(DeprecationWarning, match=old):
-        (read,) = engine.predict(bgr(sheet()), **{old: value})
+        (read,) = engine.predict(bgr(sheet()), pages=None, **{old: value})
     assert read["text_det_params"][new] == value

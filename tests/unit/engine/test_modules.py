@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr_engine import ModelUnavailable
-from ocr_engine.modules.contours import ContourRules, mean_inside, quads_of
+from ocr_engine.modules.contours import ContourRules, mean_inside, scored_quads_of
 from ocr_engine.modules.ctc import Alphabet, decode
 from ocr_engine.modules.detection import DetectionSettings, TextDetector, input_size
 from ocr_engine.modules.doc_orientation import OrientationClassifier
@@ -78,7 +78,7 @@ def test_each_threshold_drops_what_is_under_it() -> None:
 
     def count(thresh: float, box_thresh: float) -> int:
         rules = ContourRules(thresh=thresh, box_thresh=box_thresh, unclip_ratio=1.5)
-        return len(quads_of(probabilities, rules, page_width=128, page_height=64))
+        return len(scored_quads_of(probabilities, rules, page_width=128, page_height=64))
 
     assert (count(0.3, 0.6), count(0.75, 0.6), count(0.3, 0.8)) == (1, 0, 0)
 

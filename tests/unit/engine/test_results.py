@@ -33,7 +33,7 @@ FIELDS = [
 
 
 def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> None:
-    assert list(result.json) == ["res"]
+    assert list(result.json) == ["res", "original"]
     assert list(result.json["res"]) == list(result) == FIELDS
     assert list(result["text_det_params"].items()) == [
         ("limit_side_len", 64),
@@ -79,13 +79,14 @@ def test_all_files_of_an_image_share_its_name_and_suffix(engine: OCREngine, tmp_
     source = saved(tmp_path, "page.jpg", encoded(sheet(), "JPEG"))
     engine.predict(source)[0].save_all(tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["page_ocr_res_img.jpg", "page_preprocessed_img.jpg", "page_res.json"]
+    assert names == ["page_ocr_res_img.jpg", "page_original.json", "page_preprocessed_img.jpg", "page_res.json"]
 
 
 def test_pages_of_a_document_carry_their_index(engine: OCREngine, tmp_path: Path) -> None:
     source = saved(tmp_path, "doc.pdf", pdf(sheet(size=(300, 100))))
     engine.predict(source, use_doc_orientation_classify=False)[0].save_all(tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["doc_0_ocr_res_img.png", "doc_0_res.json"]
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["doc_0_ocr_res_img.png", "doc_0_original.json", "doc_0_res.json"]
 
 
 def test_two_arrays_never_save_over_each_other(engine: OCREngine, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_printing_shortens_arrays_and_leaves_numpy_alone(result: OCRResult, caps
 @pytest.mark.parametrize("flag", ["json_format", "format_json"])
 def test_printing_as_json_gives_the_json(result: OCRResult, capsys: pytest.CaptureFixture[str], flag: str) -> None:
     result.print(json_format=flag == "json_format", format_json=None if flag == "json_format" else True)
-    assert json.loads(capsys.readouterr().out) == result.json
+    assert json.loads(capsys.readouterr().out) == {"res": result.json["res"]}
 
 
 def test_the_drawing_shows_the_page_beside_its_text(result: OCRResult) -> None:

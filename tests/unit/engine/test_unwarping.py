@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from ocr_engine.options import OptionValue
 from ocr_engine.profiles import settings_for
 from ocr_engine.runtimes.canned import CannedRuntime
 from ocr_engine.types import Grid, Image
+from ocr_engine.way_back import WayBack
 from tests.unit.engine.drawing import LINES, bgr, sheet
 
 _BEND_PX = 20
@@ -69,6 +72,7 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
     assert "unwarping" in read.timings_ms
     assert not np.array_equal(read.upright, page)
     assert read.img["preprocessed_img"].size == (3 * page.shape[1], page.shape[0] + 25)
+    assert read.original_polys is not None
     assert len(read.original_polys) == len(LINES)
     for row, polygon in enumerate(np.array(read.original_polys, dtype=np.float32)):
         for top, bottom in ((0, 3), (1, 2)):
@@ -77,10 +81,57 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
             assert abs(y - drawn) <= 8
 
 
+def test_a_place_on_a_curved_page_is_reported_where_it_was_drawn() -> None:
+    # Spots of known places on the curved page; where each lies on the flat page is searched for in its pixels.
+    width, height, grid = 640, 900, wavy()
+    places = [(int(x), int(y)) for x in range(120, 560, 60) for y in range(120, 800, 60)]
+    worst = 0.0
+    for x, y in places:
+        page = np.zeros((height, width, 3), dtype=np.uint8)
+        cv2.circle(page, (x, y), 4, (255, 255, 255), -1)
+        moments = cv2.moments(flatten(page, grid)[:, :, 0])
+        found = np.rint([moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]])
+        back = to_curved(np.array([found], dtype=np.int16), grid, width, height)
+        worst = max(worst, float(np.abs(back[0] - (x, y)).max()))
+    # Half a pixel from finding the spot on the flat page, half from rounding the way back.
+    assert worst <= 1
+
+
+def test_the_way_back_is_rounded_by_at_most_half_a_pixel() -> None:
+    # A grid without bends: the exact place is x * 0.9 on this page, whatever the knots.
+    points = np.random.default_rng(2).integers(0, 1000, (300, 2)).astype(np.int16)
+    back = to_curved(points, identity() * np.float32(0.9), 1000, 1000).astype(np.float64)
+    exact = 499.5 * (1 + 0.9 * (points / 499.5 - 1))
+    assert np.abs(back - exact).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("angle", [0, 90])
+def test_an_outline_follows_the_bent_line_within_a_pixel_where_the_corners_do_not(angle: Literal[0, 90]) -> None:
+    width, height = 2400, 3200
+    back = WayBack(angle=angle, grid=wavy(), width=width, height=height)
+    line = np.array([[200, 1500], [2200, 1500], [2200, 1570], [200, 1570]], dtype=np.int16)
+    along = np.array([[x, 1500] for x in range(200, 2201, 5)], dtype=np.int16)
+    bent = np.array(back.trace(along), dtype=np.float32)
+
+    def farthest(outline: list[list[int]]) -> float:
+        shape = np.array(outline, dtype=np.float32)
+        return max(abs(cv2.pointPolygonTest(shape, (float(x), float(y)), True)) for x, y in bent)
+
+    assert farthest(back.trace(line)) > 20
+    assert farthest(back.outline(line)) <= 1.5  # a pixel, and the rounding of what it is measured with
+
+
+def test_a_page_is_flattened_the_same_in_bands_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = bgr(sheet())
+    in_bands = flatten(page, wavy())
+    monkeypatch.setattr("ocr_engine.geometry._BAND_ROWS", page.shape[0])
+    assert np.array_equal(in_bands, flatten(page, wavy()))
+
+
 def test_a_network_that_gives_no_grid_is_refused() -> None:
     runtime = CannedRuntime(lambda batch: np.zeros((1, 3, 712, 488), dtype=np.float32))
     with pytest.raises(ModelUnavailable, match="not a grid"):
-        Unwarper(runtime).grid_of(bgr(sheet()))
+        Unwarper(runtime).unwarp(bgr(sheet()))
     assert runtime.shapes == [(1, 3, 712, 488)]
 
 

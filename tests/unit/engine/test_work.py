@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from ocr_engine import OCREngine
-from ocr_engine import engine as engine_module
+from ocr_engine import OCREngine, loading
 from ocr_engine.modules.squeeze import HEIGHT_PX
 from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
@@ -41,6 +40,10 @@ class CountingRuntime:
         self.shapes.append(batch.shape)
         return self.inner.run(batch)
 
+    def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
+        self.shapes.append(batch.shape)
+        return self.inner.run_all(batch)
+
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         self.shapes.append(batch.shape)
         return self.inner.best(batch)
@@ -65,7 +68,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
         made.append(CountingRuntime(open_onnx(plan, weights)))
         return made[-1]
 
-    monkeypatch.setattr(engine_module, "open_onnx", counting)
+    monkeypatch.setattr(loading, "open_onnx", counting)
     engine = OCREngine(cpu_threads=2)
     for runtime in made:
         runtime.shapes.clear()

@@ -18,16 +18,23 @@ from ocr_engine.zoo.registry import Host
 
 @dataclass
 class Mirror:
-    """Serves `files` by path. `cut`: path to the number of bytes after which the next answer breaks off."""
+    """Serves `files` by path. `cut`: path to the number of bytes after which the next answer breaks off.
+
+    `moved`: path to where it redirects.
+    """
 
     files: dict[str, bytes]
     cut: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
     port: int = 0
     tagged: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
 
     def host(self, name: str = "mirror") -> Host:
         return Host(name=name, url=f"http://127.0.0.1:{self.port}/{{repository}}/{{file}}", is_archive=False)
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
 
     def archive_host(self, name: str = "archives") -> Host:
         return Host(name=name, url=f"http://127.0.0.1:{self.port}/{{repository}}.tar", is_archive=True)
@@ -46,6 +53,11 @@ def serve(files: Mapping[str, bytes]) -> Iterator[Mirror]:
         def do_GET(self) -> None:
             asked = self.headers.get("Range")
             mirror.asked.append((self.path, asked))
+            if self.path in mirror.moved:
+                self.send_response(302)
+                self.send_header("Location", mirror.moved[self.path])
+                self.end_headers()
+                return
             content = mirror.files.get(self.path)
             if content is None:
                 self.send_error(404)

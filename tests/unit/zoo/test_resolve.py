@@ -171,7 +171,7 @@ def test_a_damaged_cache_is_repaired_from_a_host_and_named_without_one(tmp_path:
 
 
 def test_a_format_that_nobody_publishes_is_an_error_that_says_which_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="published as paddle_pir, not as onnx"):
+    with pytest.raises(ModelUnavailable, match="its publisher offers paddle_pir, and this engine reads onnx"):
         zoo_at(tmp_path).resolve(by_name("PP-OCRv4_server_det"))
 
 

@@ -1,0 +1,1 @@
+"""What the queue costs: of Redis, of time at submission and claim, of time per page beyond the engine's own."""

@@ -1,0 +1,245 @@
+"""What the in-memory job store keeps, and the steps that its four roles share: the twin of `prelude.lua`."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from producer.contract.errors import NotFound
+from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
+from producer.contract.leases import Crash, Lease, NewJob, Plan
+from producer.contract.names import queue_of
+from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
+
+WINDOW = 32
+CANCELLED = JobError(code="cancelled", message="The job was cancelled.")
+
+
+@dataclass(slots=True, kw_only=True)
+class Unit:
+    """One unit in work or waiting. `token` is None while nobody holds it."""
+
+    token: str | None = None
+    page: int = 0
+    deaths: int = 0
+    waits: int = 0
+    is_done: bool = False  # every page is counted; its holder finishes the job
+    at: float = 0.0  # when the lease or the delay is over
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One job and all that belongs to it."""
+
+    new: NewJob
+    created: float
+    expires: float
+    state: JobState = JobState.QUEUED
+    started: float | None = None
+    finished: float | None = None
+    device: str | None = None
+    attempts: int = 0
+    error: JobError | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    run: int = 0
+    plan: Plan | None = None
+    next_unit: int = 0
+    units_done: int = 0
+    cancel_requested: bool = False
+    units: dict[int, Unit] = field(default_factory=dict)
+    crashes: dict[int, Crash] = field(default_factory=dict)
+    redo: deque[int] = field(default_factory=deque)
+    pages: dict[int, JobError | None] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    keep_until: float = 0.0
+
+    @property
+    def queue(self) -> str:
+        return queue_of(self.new.request.device)
+
+    @property
+    def in_work(self) -> int:
+        return sum(unit.token is not None for unit in self.units.values())
+
+    @property
+    def looked_at(self) -> int:
+        """How much of it the reconciler has an eye on: the job, and its units in work or waiting for their time."""
+        return (not self.state.is_terminal) + sum(unit.at < float("inf") for unit in self.units.values())
+
+    @property
+    def units_total(self) -> int:
+        """Before it is planned a job has one unit."""
+        return -(-self.plan.pages_total // self.plan.unit_pages) if self.plan else 1
+
+    def record(self) -> JobRecord:
+        request = self.new.request
+        job = Job(
+            id=self.new.id,
+            status=self.state,
+            created_at=_utc(self.created),
+            started_at=_utc(self.started) if self.started else None,
+            finished_at=_utc(self.finished) if self.finished else None,
+            progress=Progress(
+                pages_total=self.plan.pages_total if self.plan else None,
+                pages_done=sum(error is None for error in self.pages.values()),
+                pages_failed=sum(error is not None for error in self.pages.values()),
+            ),
+            device=self.device,
+            attempts=self.attempts,
+            error=self.error,
+            outputs=self.outputs,
+            links=links_of(self.new.id),
+            metadata=request.metadata,
+            tag=request.tag,
+            idempotency_key=self.new.idempotency_key,
+        )
+        return JobRecord(
+            job=job,
+            request=request,
+            source=self.new.source,
+            ttl_s=self.new.ttl_s,
+            retention_s=self.new.retention_s,
+            owner=self.new.owner,
+            run=self.run,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One webhook delivery."""
+
+    job_id: str
+    type: str
+    url: str
+    created: float
+    due: float
+    state: DeliveryState = DeliveryState.PENDING
+    attempts: int = 0
+    claimed_until: float = 0.0
+    body: str = ""
+    log: tuple[AttemptRecord, ...] = ()
+
+
+class State:
+    """Everything, under one lock. `now` is a clock in seconds since the epoch."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.lock = threading.RLock()
+        self.now = now
+        self.jobs: dict[str, Entry] = {}
+        self.idempotency: dict[tuple[str, str], tuple[str, str]] = {}
+        self.reuse: dict[str, str] = {}
+        # (queue, priority) -> owner -> job -> when it took its place in the line
+        self.ready: dict[tuple[str, str], dict[str, dict[str, int]]] = {}
+        self.served: dict[str, int] = {}
+        # (queue, priority, owner) -> the owner's place in that line: when it was served last
+        self.places: dict[tuple[str, str, str], int] = {}
+        self.ticks = itertools.count(1)
+        self.tokens = itertools.count(1)
+        self.turns = itertools.count(1)
+        self.dead: dict[str, float] = {}
+        self.swept: set[str] = set()
+        self.forgotten: set[str] = set()
+        self.rows: dict[str, Row] = {}
+        self.gone: dict[str, float] = {}
+        self.leaders: dict[str, tuple[str, float]] = {}
+
+    def entry(self, job_id: str) -> Entry:
+        """Raises: NotFound."""
+        if job_id not in self.jobs:
+            raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
+        return self.jobs[job_id]
+
+    def held(self, lease: Lease) -> tuple[Entry, Unit] | None:
+        """The job and unit of a lease that still counts."""
+        entry = self.jobs.get(lease.job_id)
+        unit = entry.units.get(lease.unit) if entry and entry.state is JobState.RUNNING else None
+        return (entry, unit) if entry and unit and unit.token == lease.token else None
+
+    def emit(self, entry: Entry, kind: str, data: Mapping[str, object]) -> None:
+        entry.events.append(Event(id=f"{int(self.now() * 1000)}-{next(self.ticks)}", type=kind, data=data))
+
+    def unready(self, entry: Entry) -> None:
+        line = self._line(entry)
+        line.get(entry.new.owner, {}).pop(entry.new.id, None)
+        if not line.get(entry.new.owner):
+            line.pop(entry.new.owner, None)
+            self.places.pop(self.place(entry), None)
+
+    def offer(self, entry: Entry) -> str | None:
+        """Offer the job's waiting units at the end of its owner's line; the queue to ring."""
+        waiting = entry.redo or entry.next_unit < entry.units_total
+        if entry.cancel_requested or not waiting or entry.in_work >= WINDOW:
+            return None
+        self._line(entry).setdefault(entry.new.owner, {})[entry.new.id] = next(self.ticks)
+        self.places.setdefault(self.place(entry), self.served.get(entry.new.owner, 0))
+        return entry.queue
+
+    def finish(
+        self,
+        entry: Entry,
+        state: JobState,
+        error: JobError | None,
+        outputs: Mapping[str, str] | None = None,
+        *,
+        is_dead: bool = False,
+    ) -> None:
+        """The only way a job ends."""
+        self.unready(entry)
+        entry.units.clear()
+        entry.crashes.clear()
+        entry.redo.clear()
+        entry.state, entry.error, entry.outputs = state, error, outputs or {}
+        entry.finished, entry.cancel_requested = self.now(), False
+        entry.keep_until = self.now() + entry.new.retention_s
+        if is_dead:
+            self.dead[entry.new.id] = self.now()
+        kind = f"job.{state}"
+        self.emit(entry, kind, error.model_dump() if error else {})
+        if entry.new.reuse_key and state is JobState.SUCCEEDED:
+            self.reuse[entry.new.reuse_key] = entry.new.id
+        self.owe_webhook(entry, kind)
+
+    def owe_webhook(self, entry: Entry, kind: str) -> None:
+        """The outbox row of the end of the job's run, if its caller wants to be told of such ends."""
+        webhook = entry.new.request.webhook
+        if webhook and kind in webhook.events:
+            row = Row(job_id=entry.new.id, type=kind, url=str(webhook.url), created=self.now(), due=self.now())
+            self.rows[event_id(entry.new.id, entry.run)] = row
+
+    def leave(self, entry: Entry) -> None:
+        """A unit was taken out of work; the last to leave a cancelled job ends it."""
+        if entry.cancel_requested and not entry.in_work:
+            self.finish(entry, JobState.CANCELLED, CANCELLED)
+
+    def put_back(self, entry: Entry, number: int, *, delay_s: float) -> str | None:
+        """Put a unit back to be done again; the queue to ring."""
+        entry.units[number] = replace(entry.units[number], token=None, page=0, at=self.now() + delay_s)
+        self.leave(entry)
+        if entry.state.is_terminal or delay_s > 0:
+            return None
+        return self.redo(entry, number)
+
+    def redo(self, entry: Entry, number: int) -> str | None:
+        entry.units[number].at = float("inf")
+        entry.redo.append(number)
+        return self.offer(entry)
+
+    def count_crash(self, entry: Entry, page: int, error: JobError) -> None:
+        known = entry.crashes.get(page, Crash(times=0, code="", message=""))
+        entry.crashes[page] = replace(known, times=known.times + 1, code=error.code, message=error.message)
+
+    def place(self, entry: Entry) -> tuple[str, str, str]:
+        return entry.queue, entry.new.request.priority, entry.new.owner
+
+    def _line(self, entry: Entry) -> dict[str, dict[str, int]]:
+        return self.ready.setdefault((entry.queue, entry.new.request.priority), {})
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(int(seconds * 1000) / 1000, tz=UTC)

@@ -1,0 +1,31 @@
+"""The job store in Redis. The record is the truth: every change of state is one Lua script, times are Redis TIME."""
+
+from __future__ import annotations
+
+from producer.backends.redis_store.connection import PREFIX, Connection
+from producer.backends.redis_store.jobs import RedisJobs
+from producer.backends.redis_store.leases import RedisLeases
+from producer.backends.redis_store.outbox import RedisOutbox
+from producer.backends.redis_store.upkeep import RedisUpkeep
+
+__all__ = ["PREFIX", "RedisJobStore"]
+
+
+class RedisJobStore:
+    """Jobs, leases, upkeep and webhook outbox in one Redis database. Safe to share between threads.
+
+    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = Connection(url)
+        self.jobs = RedisJobs(self._connection)
+        self.leases = RedisLeases(self._connection)
+        self.upkeep = RedisUpkeep(self._connection)
+        self.outbox = RedisOutbox(self._connection)
+
+    def ping(self) -> None:
+        self._connection.ping()
+
+    def close(self) -> None:
+        self._connection.close()

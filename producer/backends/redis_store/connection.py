@@ -1,0 +1,114 @@
+"""One Redis database as the job store uses it: its scripts, its keys, and what its failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from producer.contract.errors import Unavailable
+
+PREFIX = "ocrfleet:"
+_PING_MS = 60_000
+# The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
+_CANNOT_WRITE = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterDownError,  # a replica that has lost its master, too
+)
+_TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
+_SCRIPTS = (
+    *("submit", "cancel", "retry", "forget"),
+    *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
+    *("revisit", "backlog", "restore"),
+    *("webhook_claim", "webhook_settle", "webhook_redeliver"),
+)
+
+
+class Connection:
+    """Runs the job store's scripts. Safe to share between threads.
+
+    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Timeouts bound every call; one quick retry rides over a dropped idle connection. Scripts are safe to repeat.
+        self.client = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_timeout=10,
+            socket_connect_timeout=5,
+            health_check_interval=15,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        )
+        prelude = _lua("prelude")
+        self._scripts = {name: self.client.register_script(prelude + _lua(name)) for name in _SCRIPTS}
+
+    def close(self) -> None:
+        self.client.close()
+
+    def ping(self) -> None:
+        """A write: a Redis that is full or a replica answers a plain PING. Raises: Unavailable."""
+        with available():
+            self.client.set(f"{PREFIX}ping", "", px=_PING_MS)
+
+    def run(self, script: str, *argv: str | int) -> object:
+        """What the script answers."""
+        with available():
+            answer: object = self._scripts[script](keys=[PREFIX], args=list(argv))
+            return answer
+
+    def run_list(self, script: str, *argv: str | int) -> list[str]:
+        """What a script answers that answers with a list of texts."""
+        answer = self.run(script, *argv)
+        return [str(part) for part in answer] if isinstance(answer, Iterable) else []
+
+    def hash(self, key: str) -> dict[str, str]:
+        """Every field of a hash; empty if there is none."""
+        with available():
+            return texts(self.client.hgetall(key))
+
+    def due(self, key: str, limit: int) -> list[str]:
+        """Members of an index whose time, by the clock of Redis, has come."""
+        with available():
+            seconds, micros = self.client.time()
+            members = self.client.zrangebyscore(key, 0, seconds * 1000 + micros // 1000, start=0, num=limit)
+        return [str(member) for member in members]
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Redis that is down, full, loading, read-only or slow is one thing to a caller: unavailable, try again."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
+        raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
+    except _CANNOT_WRITE as error:
+        raise Unavailable(f"Redis cannot write now: {error}") from error
+    except redis.exceptions.ResponseError as error:
+        if str(error).startswith(_TEMPORARY):
+            raise Unavailable(f"Redis cannot write now: {error}") from error
+        raise
+
+
+def texts(row: Mapping[bytes | str, bytes | str]) -> dict[str, str]:
+    """A Redis hash as text; the client decodes, its types do not say so."""
+    return {str(name): str(value) for name, value in row.items()}
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """Field, value, field, value as a mapping."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def job_key(job_id: str) -> str:
+    return f"{PREFIX}job:{job_id}"
+
+
+def _lua(name: str) -> str:
+    folder = files("producer.backends.redis_store") / "lua"
+    return (folder / f"{name}.lua").read_text(encoding="utf-8") + "\n"

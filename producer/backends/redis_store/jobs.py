@@ -1,0 +1,86 @@
+"""The job store for callers, in Redis."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+
+from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, texts
+from producer.backends.redis_store.rows import counted_pages, record_of, request_row
+from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
+from producer.contract.jobs import Event, JobError, JobRecord
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+
+_EVENTS_BATCH = 500
+
+
+class RedisJobs:
+    """`Jobs` in Redis: every change is one Lua script."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection
+
+    def submit(self, job: NewJob) -> Submitted:
+        outcome, job_id, ring = self._redis.run_list(
+            "submit",
+            *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
+            *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
+            *chain.from_iterable(request_row(job.request, job.source).items()),
+        )
+        if outcome == "mismatch":
+            raise IdempotencyMismatch(details={"job_id": job_id})
+        if outcome == "full":
+            raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
+        return Submitted(job_id=job_id, outcome=SubmitOutcome(outcome), ring=ring or None)
+
+    def get(self, job_id: str) -> JobRecord:
+        row = self._redis.hash(job_key(job_id))
+        if not row:
+            raise _no_job(job_id)
+        return record_of(job_id, row)
+
+    def cancel(self, job_id: str) -> None:
+        if self._redis.run("cancel", job_id) == "missing":
+            raise _no_job(job_id)
+
+    def retry(self, job_id: str) -> str | None:
+        outcome, ring = self._redis.run_list("retry", job_id)
+        if outcome == "missing":
+            raise _no_job(job_id)
+        if outcome == "open":
+            raise InvalidRequest(f"job {job_id} has not ended; cancel it first, or wait")
+        if outcome == "expired":
+            raise Expired()
+        if outcome == "succeeded":
+            raise InvalidRequest(f"job {job_id} has succeeded; submit the document again to read it anew")
+        return ring or None
+
+    def forget(self, job_id: str) -> None:
+        if self._redis.run("forget", job_id) == "missing":
+            raise _no_job(job_id)
+
+    def was_forgotten(self, job_id: str) -> bool:
+        with available():
+            return bool(self._redis.client.exists(f"{PREFIX}forgotten:{job_id}"))
+
+    def events(self, job_id: str, *, after: str = "0") -> list[Event]:
+        # A stream costs 4 KB in Redis: a job gets one when it starts, and its first event is read off its record.
+        found: list[Event] = []
+        if after == "0":
+            created = self._redis.hash(job_key(job_id)).get("created_ms")
+            found += [Event(id=f"{int(created) - 1}-0", type="job.queued", data={})] if created else []
+        with available():
+            rows = self._redis.client.xrange(f"{job_key(job_id)}:events", min=f"({after}", count=_EVENTS_BATCH)
+        events = ((str(row_id), texts(row or {})) for row_id, row in rows or [])
+        return found + [Event(id=row_id, type=row["type"], data=json.loads(row["data"])) for row_id, row in events]
+
+    def pages(self, job_id: str) -> dict[int, JobError | None]:
+        return counted_pages(self._redis.hash(f"{job_key(job_id)}:pages"))
+
+    def dead(self, *, limit: int) -> list[str]:
+        with available():
+            return [str(job_id) for job_id in self._redis.client.zrevrange(f"{PREFIX}dead", 0, limit - 1)]
+
+
+def _no_job(job_id: str) -> NotFound:
+    return NotFound(f"there is no job {job_id}; its record may have passed its retention time")

@@ -1,0 +1,104 @@
+-- Take the unit whose turn it is: high priority first, but every 4th claim looks at normal first and every 16th at low;
+-- then the owner served longest ago; then its job that has waited longest.
+-- ARGV: holder, device, lease_ms, queue, ... Answers nothing; or id, unit, token, deaths, waits, record,
+-- crashes, queues with more.
+local holder, device, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local TRIES = 200 -- entries of jobs that ended meanwhile are swept as they are met, this many a claim
+local turn = redis.call('INCR', P .. 'turns')
+redis.call('PEXPIRE', P .. 'turns', 3600000)
+local order = PRIORITIES
+if turn % 4 == 0 then order = {'normal', 'high', 'low'} end
+if turn % 16 == 0 then order = {'low', 'normal', 'high'} end
+
+local function next_owner()
+  for _, priority in ipairs(order) do
+    local best, best_ready, best_score
+    for at = 4, #ARGV do
+      local ready = P .. 'ready:' .. ARGV[at] .. ':' .. priority
+      local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
+      if head[1] and (not best_score or tonumber(head[2]) < best_score) then
+        best, best_ready, best_score = head[1], ready, tonumber(head[2])
+      end
+    end
+    if best then return best, best_ready end
+  end
+end
+
+local function next_unit(id)
+  local n = redis.call('LPOP', job_key(id) .. ':redo')
+  if n then return n end
+  if not has_waiting_unit(id) then return nil end
+  return tostring(redis.call('HINCRBY', job_key(id), 'next_unit', 1) - 1)
+end
+
+local function start(id, n, owner, ready)
+  local token = tostring(redis.call('HINCRBY', job_key(id), 'tokens', 1)) -- never goes back
+  local unit = unit_of(id, n) or {deaths = 0}
+  unit.token, unit.holder, unit.page = token, holder, 0
+  redis.call('HINCRBY', job_key(id), 'running', 1)
+  redis.call('HSET', job_key(id), 'device', device)
+  local keep = now + number(id, 'retention_ms')
+  if keep > number(id, 'keep_until_ms') then
+    redis.call('HSET', job_key(id), 'keep_until_ms', keep)
+    keep_until(id, keep)
+    redis.call('ZADD', KEEP, keep, id)
+  end
+  save_unit(id, n, unit, now + lease_ms)
+  redis.call('ZADD', DUE, now + number(id, 'ttl_ms'), id) -- its time to live counts from the last work on it
+  if field(id, 'state') == 'queued' then
+    redis.call('HSET', job_key(id), 'state', 'running', 'attempts', number(id, 'attempts') + 1)
+    redis.call('HSETNX', job_key(id), 'started_ms', now)
+    emit(id, 'job.started', cjson.encode({device = device}))
+  end
+  unready(id)
+  offer(id)
+  redis.call('SET', P .. 'served:' .. owner, tick, 'PX', SERVED_MS)
+  redis.call('ZADD', ready, 'XX', tick, owner)
+  return token, unit
+end
+
+local function queues_with_more()
+  local more = {}
+  for at = 4, #ARGV do
+    for _, priority in ipairs(PRIORITIES) do
+      if redis.call('EXISTS', P .. 'ready:' .. ARGV[at] .. ':' .. priority) == 1 then
+        more[#more + 1] = ARGV[at]
+        break
+      end
+    end
+  end
+  return more
+end
+
+local function crashes_of(id)
+  local found, all = {}, redis.call('HGETALL', job_key(id) .. ':units')
+  for at = 1, #all, 2 do
+    if string.sub(all[at], 1, 1) == 'c' then
+      found[#found + 1] = string.sub(all[at], 2)
+      found[#found + 1] = all[at + 1]
+    end
+  end
+  return found
+end
+
+for _ = 1, TRIES do
+  local owner, ready = next_owner()
+  if not owner then return {} end
+  local id = redis.call('ZRANGE', ready .. ':' .. owner, 0, 0)[1]
+  local state = id and field(id, 'state')
+  if not id then
+    redis.call('ZREM', ready, owner)
+  elseif not state then -- the record is gone: deleted, or past its time
+    redis.call('ZREM', ready .. ':' .. owner, id)
+  elseif state == 'queued' and number(id, 'expires_ms') <= now then
+    finish(id, 'expired', problem('expired', 'No worker took the job within its ttl_s; submit it again.', true), '{}')
+  else
+    local n = is_open(state) and next_unit(id)
+    if n then
+      local token, unit = start(id, n, owner, ready)
+      return {id, n, token, unit.deaths, unit.waits or 0, redis.call('HGETALL', job_key(id)), crashes_of(id), queues_with_more()}
+    end
+    unready(id)
+  end
+end
+return {}

@@ -1,0 +1,154 @@
+-- Put before every script of the job store. KEYS[1] is the prefix of every key; times are Redis TIME.
+-- job:{id}         the record: state is a JobState's value, the rest is written where it is used
+-- job:{id}:units   n -> who works on unit n; c{page} -> how often reading that page ended a process, and how
+-- job:{id}:redo    units to be done again, oldest first
+-- job:{id}:pages   page -> '' or the error it failed with
+-- ready:{queue}:{priority}          owners with work, the one served longest ago first
+-- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
+-- forgotten:{id}   that a job was deleted
+-- due              job or job/unit -> when to look at it again
+local P = KEYS[1]
+local DUE, QUEUES, WEBHOOKS, KEEP, DEAD = P .. 'due', P .. 'queues', P .. 'webhooks', P .. 'keep', P .. 'dead'
+local PRIORITIES = {'high', 'normal', 'low'}
+local WINDOW = 32            -- units of one job in work at once: no document takes a whole fleet
+local SERVED_MS = 600000     -- an owner that asked for nothing this long is new again
+local GRACE_MS = 86400000    -- a record outlives its results by a day, to say that they have expired; so does a deletion
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local tick = clock[1] * 1000000 + clock[2] -- microseconds, the order of arrival; exact below 2^53
+
+local function job_key(id) return P .. 'job:' .. id end
+local function field(id, name) return redis.call('HGET', job_key(id), name) end
+local function number(id, name) return tonumber(field(id, name) or 0) end
+local function is_open(state) return state == 'queued' or state == 'running' end
+
+local function keep_until(id, at_ms)
+  for _, part in ipairs({'', ':units', ':redo', ':pages', ':events'}) do redis.call('PEXPIREAT', job_key(id) .. part, at_ms + GRACE_MS) end
+end
+
+local function emit(id, kind, data)
+  local events = job_key(id) .. ':events'
+  redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'type', kind, 'data', data)
+  redis.call('PEXPIREAT', events, field(id, 'keep_until_ms') + GRACE_MS)
+end
+
+local function problem(code, message, retryable)
+  return cjson.encode({code = code, message = message, retryable = retryable})
+end
+
+local function unit_of(id, n)
+  local raw = redis.call('HGET', job_key(id) .. ':units', n)
+  return raw and cjson.decode(raw)
+end
+
+local function save_unit(id, n, unit, at_ms)
+  local units = job_key(id) .. ':units'
+  redis.call('HSET', units, n, cjson.encode(unit))
+  redis.call('PEXPIREAT', units, field(id, 'keep_until_ms') + GRACE_MS)
+  redis.call('ZADD', DUE, at_ms, id .. '/' .. n)
+end
+
+-- A lease is the token of the claim that took the unit: a later claim makes every earlier token stale.
+local function held(id, n, token)
+  if field(id, 'state') ~= 'running' then return nil end
+  local unit = unit_of(id, n)
+  return unit and unit.token == token and unit or nil
+end
+
+local function ready_key(id)
+  local row = redis.call('HMGET', job_key(id), 'queue', 'priority', 'owner')
+  return P .. 'ready:' .. row[1] .. ':' .. row[2], row[3], row[1]
+end
+
+local function unready(id)
+  local ready, owner = ready_key(id)
+  redis.call('ZREM', ready .. ':' .. owner, id)
+  if redis.call('EXISTS', ready .. ':' .. owner) == 0 then redis.call('ZREM', ready, owner) end
+end
+
+local function has_waiting_unit(id)
+  if redis.call('EXISTS', job_key(id) .. ':redo') == 1 then return true end
+  local total = field(id, 'units_total')
+  return number(id, 'next_unit') < (total and tonumber(total) or 1) -- before it is planned a job has one unit
+end
+
+-- Offer the job's waiting units at the end of its owner's line. Answers the queue to ring, or ''.
+local function offer(id)
+  if field(id, 'cancel_requested') or not has_waiting_unit(id) or number(id, 'running') >= WINDOW then return '' end
+  local ready, owner, queue = ready_key(id)
+  redis.call('ZADD', ready .. ':' .. owner, tick, id)
+  if not redis.call('ZSCORE', ready, owner) then
+    redis.call('ZADD', ready, redis.call('GET', P .. 'served:' .. owner) or 0, owner)
+  end
+  redis.call('ZADD', QUEUES, tick, queue)
+  return queue
+end
+
+-- The outbox row of the end of the job's run, if its caller wants to be told of such ends.
+local function owe_webhook(id, kind, keep)
+  local url, run = field(id, 'webhook_url'), number(id, 'run')
+  if not url or not string.find(field(id, 'webhook_events'), kind, 1, true) then return end
+  local event = 'evt_' .. id .. (run > 0 and '_' .. run or '')
+  local row = P .. 'webhook:' .. event
+  redis.call('HSET', row, 'job_id', id, 'type', kind, 'url', url, 'state', 'pending', 'attempts', 0, 'claimed_until_ms', 0,
+    'created_ms', now)
+  redis.call('PEXPIREAT', row, keep + GRACE_MS)
+  redis.call('ZADD', WEBHOOKS, now, event)
+end
+
+-- Terminal state, event and webhook outbox row in one step; the only way a job ends.
+local function finish(id, state, error, outputs, is_dead)
+  local job = job_key(id)
+  local keep = now + number(id, 'retention_ms')
+  unready(id)
+  redis.call('ZREM', DUE, id)
+  for _, n in ipairs(redis.call('HKEYS', job .. ':units')) do redis.call('ZREM', DUE, id .. '/' .. n) end
+  redis.call('DEL', job .. ':units', job .. ':redo')
+  redis.call('HSET', job, 'state', state, 'finished_ms', now, 'error', error, 'outputs', outputs, 'keep_until_ms', keep)
+  redis.call('HDEL', job, 'running', 'cancel_requested')
+  keep_until(id, keep)
+  redis.call('ZADD', KEEP, keep, id)
+  if is_dead then redis.call('ZADD', DEAD, now, id) end
+  local kind = 'job.' .. state
+  emit(id, kind, error ~= '' and error or '{}')
+  local reuse = field(id, 'reuse_key')
+  if reuse and state == 'succeeded' then redis.call('SET', P .. 'reuse:' .. reuse, id, 'PXAT', keep) end
+  owe_webhook(id, kind, keep)
+end
+
+local function finish_cancelled(id)
+  finish(id, 'cancelled', problem('cancelled', 'The job was cancelled.', false), '{}')
+end
+
+-- Take a unit out of work. Answers what was known of it.
+local function leave(id, n)
+  redis.call('ZREM', DUE, id .. '/' .. n)
+  redis.call('HINCRBY', job_key(id), 'running', -1)
+  if field(id, 'cancel_requested') and number(id, 'running') <= 0 then finish_cancelled(id) end
+end
+
+-- Put a unit among those to be done again. Answers the queue to ring, or ''.
+local function redo(id, n, unit)
+  redis.call('HSET', job_key(id) .. ':units', n, cjson.encode(unit))
+  redis.call('RPUSH', job_key(id) .. ':redo', n)
+  redis.call('PEXPIREAT', job_key(id) .. ':redo', field(id, 'keep_until_ms') + GRACE_MS)
+  return offer(id)
+end
+
+-- Take a unit out of work, to be done again now or when delay_ms are over. Answers the queue to ring, or ''.
+local function put_back(id, n, unit, delay_ms)
+  leave(id, n)
+  if not is_open(field(id, 'state')) then return '' end
+  unit.token, unit.page = nil, nil
+  if delay_ms <= 0 then return redo(id, n, unit) end
+  save_unit(id, n, unit, now + delay_ms)
+  return ''
+end
+
+-- Count one end of a process while it read a page.
+local function count_crash(id, page, code, message)
+  local units, name = job_key(id) .. ':units', 'c' .. page
+  local raw = redis.call('HGET', units, name)
+  local times = raw and cjson.decode(raw).times or 0
+  redis.call('HSET', units, name, cjson.encode({times = times + 1, code = code, message = message}))
+end

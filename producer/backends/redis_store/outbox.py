@@ -1,0 +1,78 @@
+"""Webhook deliveries, in Redis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key
+from producer.contract.errors import InvalidRequest, NotFound
+from producer.contract.jobs import utc_from_ms
+from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
+
+_ERROR_MAX_CHARS = 500
+
+
+class RedisOutbox:
+    """`Outbox` in Redis."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._redis = connection
+
+    def due(self, *, limit: int, again_s: float) -> list[str]:
+        key = f"{PREFIX}webhooks"
+        due = self._redis.due(key, limit)
+        if due:
+            with available():
+                at_ms = int(self._redis.client.time()[0] * 1000 + again_s * 1000)
+                self._redis.client.zadd(key, dict.fromkeys(due, at_ms), xx=True)
+        return due
+
+    def claim(self, event_id: str, *, lease_s: float) -> Delivery | None:
+        answer = self._redis.run_list("webhook_claim", event_id, int(lease_s * 1000))
+        if not answer:
+            return None
+        job_id, kind, url, attempt, body = answer
+        return Delivery(id=event_id, job_id=job_id, type=kind, url=url, attempt=int(attempt), body=body)
+
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._redis.run(
+            "webhook_settle",
+            *(delivery.id, outcome.state, int(outcome.delay_s * 1000)),
+            "" if outcome.status is None else str(outcome.status),
+            *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000)),
+        )
+
+    def redeliver(self, event_id: str) -> None:
+        answer = self._redis.run("webhook_redeliver", event_id)
+        if answer == "missing":
+            raise NotFound(f"there is no delivery {event_id}; it may have passed its retention time")
+        if answer == "superseded":
+            raise InvalidRequest(f"delivery {event_id} was never made: the job was run again; its next end is told")
+
+    def deliveries(self, job_id: str) -> list[DeliveryRecord]:
+        with available():
+            runs = int(self._redis.client.hget(job_key(job_id), "run") or 0)
+        ids = [event_id(job_id, run) for run in range(runs + 1)]
+        rows = ((one, self._redis.hash(f"{PREFIX}webhook:{one}")) for one in ids)
+        return [_record(one, row) for one, row in rows if row]
+
+
+def _record(event: str, row: Mapping[str, str]) -> DeliveryRecord:
+    state = DeliveryState(row["state"])
+    waits = state is DeliveryState.PENDING
+    log = [
+        AttemptRecord(at=utc_from_ms(int(one["at_ms"])), status=one.get("status"), error=one["error"])
+        for one in json.loads(row.get("log") or "[]")
+    ]
+    return DeliveryRecord(
+        id=event,
+        job_id=row["job_id"],
+        type=row["type"],
+        url=row["url"],
+        state=state,
+        attempts=int(row["attempts"]),
+        created_at=utc_from_ms(int(row["created_ms"])),
+        next_attempt_at=utc_from_ms(int(row["claimed_until_ms"])) if waits and row["claimed_until_ms"] != "0" else None,
+        log=tuple(log),
+    )

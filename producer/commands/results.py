@@ -1,0 +1,43 @@
+"""The command that fetches results, and what turns them into files and lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from producer.commands.service import AsJson, JobId, Server, Service, service
+from producer.contract.results import DocumentResult
+
+OutDir = Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the results")]
+
+
+def result(job: JobId, out: OutDir = None, server: Server = None, as_json: AsJson = False) -> None:
+    """Print the text of a finished job, or with --json its document result; with --out download every file."""
+    with service(server, as_json) as found:
+        body = found.result(job)
+        if out:
+            download(found, job, out)
+        typer.echo(body.decode() if as_json else "\n".join(recognised_lines(DocumentResult.model_validate_json(body))))
+
+
+def recognised_lines(document: DocumentResult) -> Iterator[str]:
+    """The recognised lines, pages in order."""
+    for page in document.pages:
+        texts = (page.result or {}).get("rec_texts", [])
+        yield from texts if isinstance(texts, list) else []
+
+
+def download(found: Service, job_id: str, folder: Path) -> None:
+    """Write the document result and every page's files into `folder`/`job_id`."""
+    target = folder / job_id
+    target.mkdir(parents=True, exist_ok=True)
+    body = found.result(job_id)
+    (target / "result.json").write_bytes(body)
+    for page in json.loads(body)["pages"]:
+        for href in page["files"].values():
+            name = href.rpartition("/")[2]
+            found.download(job_id, name, target / name)

@@ -1,0 +1,86 @@
+"""What every command needs: the running system, options with one meaning everywhere, errors as exit statuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from producer.client import OcrFleetClient
+from producer.contract.errors import (
+    JobFailed,
+    LookupFailed,
+    OcrFleetError,
+    RequestError,
+    Unavailable,
+    WaitTimeout,
+)
+from producer.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from producer.direct import Producer
+
+Service: TypeAlias = "Producer | OcrFleetClient"
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
+Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
+JobId = Annotated[str, typer.Argument(metavar="JOB")]
+
+
+class ExitCode(int, Enum):
+    """What a command's exit status says."""
+
+    JOB_FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    NOT_FOUND = 4
+    TIMED_OUT = 5
+
+
+@contextmanager
+def service(server: str | None, as_json: bool) -> Iterator[Service]:
+    """The running system: over HTTP where a server is named, else straight to Redis and the store."""
+    with errors(as_json):
+        settings: Settings = load_settings()
+        address = server or settings.server
+        found: Service
+        if address:
+            key = settings.api_key.get_secret_value() if settings.api_key else None
+            found = OcrFleetClient(address, api_key=key)
+        else:
+            # Loaded here: over HTTP neither Celery nor Redis is needed, and both are slow to import.
+            from producer.connect import connect
+
+            found = connect(settings)
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@contextmanager
+def errors(as_json: bool) -> Iterator[None]:
+    """Print a known error with its code, and leave with the exit status that belongs to it."""
+    try:
+        yield
+    except OcrFleetError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": {"code": error.code, "message": error.message, "details": error.details}}))
+        typer.echo(f"error [{error.code}]: {error.message}", err=True)
+        raise typer.Exit(_exit_code(error)) from error
+
+
+def _exit_code(error: OcrFleetError) -> int:
+    for kind, code in (
+        (JobFailed, ExitCode.JOB_FAILED),
+        (LookupFailed, ExitCode.NOT_FOUND),
+        (WaitTimeout, ExitCode.TIMED_OUT),
+        (Unavailable, ExitCode.UNREACHABLE),
+        (RequestError, ExitCode.USAGE),
+    ):
+        if isinstance(error, kind):
+            return code
+    return ExitCode.JOB_FAILED
