@@ -86,7 +86,7 @@ class Parameter:
 
 PARAMETERS = (
     Parameter(name="device", kind=str, help="Where the networks run: cpu, gpu:0, npu:0, ... Default: cpu."),
-    Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: onnxruntime."),
+    Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: by profile."),
     Parameter(name="engine_config", kind=dict, help="Options of the engine, flat or under its name."),
     Parameter(name="enable_hpi", kind=bool, help="Choose the fastest engine installed for the device."),
     Parameter(name="use_tensorrt", kind=bool, help="TensorRT, on a GPU."),
