@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench-queue lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -35,6 +35,12 @@ parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by li
 
 accuracy: .venv/dev.stamp ## every profile against ground truth, on drawn pages or BENCH_DATA
 	@$(BIN)/python -m benchmarks.accuracy $(DATA)
+
+bench: .venv/dev.stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, in under five minutes
+	@$(BIN)/python -m benchmarks.speed $(DATA)
+
+bench-full: .venv/dev.stamp ## every page and every peer
+	@$(BIN)/python -m benchmarks.speed --full $(DATA)
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock

@@ -8,13 +8,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ocr_engine.crew import Crew
 from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
 from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
 from ocr_engine.model_choice import choose_models
+from ocr_engine.modules.batch_reader import BatchReader
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
+from ocr_engine.modules.line_reader import LineReader
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, OptionValue, PredictOptions
 from ocr_engine.paddlex_config import write_config
 from ocr_engine.page_choice import PageChoice
@@ -29,6 +32,9 @@ from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Model, Module
 
+# See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
+_DEFAULT_EFFORT = 0.5
+
 
 class OCREngine:
     """PaddleOCR's General OCR pipeline on one device. A context manager.
@@ -36,7 +42,7 @@ class OCREngine:
     Build it in the process that uses it, after any fork. `predict*` may be called from several threads; they share
     the engine's threads, so one page at a time is as fast. The options are the fields of `EngineOptions`.
 
-    profile, runtime, device: the names of what reads the pages.
+    profile, device: the names of what reads the pages. runtime: the library and what it computes in, `openvino bf16`.
     models: module to `name@sha256`.
     """
 
@@ -47,11 +53,12 @@ class OCREngine:
         """
         self._options = EngineOptions.parse(options)
         self.profile = self._options.profile or DEFAULT_PROFILE
-        loader = ModelLoader(self._options)
-        self.runtime = loader.plan.name
+        loader = ModelLoader(self._options, exact=profile_of(self._options).exact)
+        self._crew = Crew(loader.plan.threads)
         self.device = str(loader.plan.device)
         self._chosen: dict[Module, Model] = {}
         self._pipeline: PageReader | None = self._load(loader)
+        self.runtime = f"{loader.plan.name} {loader.precision}".strip()
         self.models: dict[str, str] = dict(loader.labels)
 
     def warm_up(self) -> None:
@@ -118,6 +125,7 @@ class OCREngine:
     def close(self) -> None:
         """Free the models. Safe to call twice; afterwards `predict*` raises InvalidRequest."""
         self._pipeline = None
+        self._crew.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,6 +145,11 @@ class OCREngine:
         return self._pipeline
 
     def _load(self, loader: ModelLoader) -> PageReader:
+        if self._options.effort is not None and not self._may_squeeze(loader):
+            raise InvalidRequest(
+                f"effort={self._options.effort} is for profile='default' on the CPU, without "
+                "text_recognition_batch_size and text_rec_input_shape"
+            )
         settings = settings_for(self._options, PredictOptions())
         self._chosen = choose_models(self._options)
         wanted = {
@@ -164,13 +177,13 @@ class OCREngine:
         return PaddleXPipeline(loader.plan, settings, files, batches)
 
     def _load_ours(self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]) -> PageReader:
-        orientation = unwarper = lines = None
+        orientation = unwarper = classifier = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(loader.open(files[Module.DOC_ORIENTATION]))
         if settings.use_doc_unwarping:
             unwarper = loader.open_unwarper(files[Module.DOC_UNWARPING])
         if settings.use_textline_orientation:
-            lines = LineOrientationClassifier(
+            classifier = LineOrientationClassifier(
                 loader.open(files[Module.TEXTLINE_ORIENTATION]),
                 name=self._chosen[Module.TEXTLINE_ORIENTATION].name,
                 batch_size=self._orientation_batch_size,
@@ -179,13 +192,25 @@ class OCREngine:
         return Pipeline(
             orientation=orientation,
             unwarper=unwarper,
-            lines=lines,
             detector=TextDetector(loader.open(files[Module.TEXT_DETECTION])),
-            recognizer=loader.open_recognizer(
-                files[Module.TEXT_RECOGNITION],
-                batch_size=self._recognition_batch_size,
-            ),
+            reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
         )
+
+    def _line_reader(
+        self, loader: ModelLoader, files: ModelFiles, classifier: LineOrientationClassifier | None
+    ) -> LineReader:
+        if self._may_squeeze(loader):
+            effort = _DEFAULT_EFFORT if self._options.effort is None else self._options.effort
+            return loader.open_squeeze_reader(files, effort=effort, crew=self._crew, classifier=classifier)
+        recognizer = loader.open_recognizer(files, batch_size=self._recognition_batch_size, crew=self._crew)
+        return BatchReader(recognizer, classifier)
+
+    def _may_squeeze(self, loader: ModelLoader) -> bool:
+        """An accelerator wants batches, and so does whoever says how large they are or which shape lines have."""
+        options = self._options
+        free = options.text_recognition_batch_size is None and options.text_rec_input_shape is None
+        ours = not profile_of(options).exact and loader.plan.name != PADDLEX
+        return free and ours and loader.plan.device.kind == "cpu"
 
     @property
     def _orientation_batch_size(self) -> int:

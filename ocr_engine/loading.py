@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from ocr_engine.crew import Crew
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable
-from ocr_engine.modules.ctc import Alphabet
+from ocr_engine.modules.ctc import Alphabet, check_classes
+from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.modules.squeeze import BUCKET_PX, HEIGHT_PX, rule_of
+from ocr_engine.modules.squeeze_reader import SqueezeReader
 from ocr_engine.modules.unwarping import Unwarper
 from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
@@ -41,14 +46,19 @@ class ModelLoader:
     """The runtime of an engine and the zoo it takes models from.
 
     plan: the runtime and the device, chosen. labels: module to `name@sha256`, of the models that were found.
+    precision: what the network that was opened last computes in.
     """
 
-    def __init__(self, options: EngineOptions) -> None:
-        """Raises: InvalidRequest; DeviceUnavailable; ModelUnavailable: the runtime is not installed."""
+    def __init__(self, options: EngineOptions, *, exact: bool = True) -> None:
+        """`exact`: see `RuntimePlan`.
+
+        Raises: InvalidRequest; DeviceUnavailable; ModelUnavailable: the runtime is not installed.
+        """
         self._options = options
         threads = options.cpu_threads or _allowed_cpus()
-        self.plan = plan_runtime(options, threads=threads)
+        self.plan = plan_runtime(options, threads=threads, exact=exact)
         self.labels: dict[str, str] = {}
+        self.precision = ""
         self._zoo = Zoo.at(options.model_cache_dir, options.model_source)
         self._formats = _formats_of(self.plan)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
@@ -75,11 +85,18 @@ class ModelLoader:
         self.labels = {module.value: files.label for module, files in found.items()}
         return found
 
-    def open(self, files: ModelFiles) -> Runtime:
-        """Load one network. Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it."""
+    def open(self, files: ModelFiles, *, streams: int = 1) -> Runtime:
+        """Load one network, to be run by `streams` threads at once, which share the engine's.
+
+        Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it.
+        """
+        plan = replace(self.plan, streams=streams)
         if files.params is not None:
-            return open_paddle(self.plan, files.model, files.params)
-        return open_onnx(self.plan, files.read().content)
+            runtime = open_paddle(plan, files.model, files.params)
+        else:
+            runtime = open_onnx(plan, files.read().content)
+        self.precision = runtime.precision
+        return runtime
 
     def open_unwarper(self, files: ModelFiles) -> Unwarper:
         """UVDoc in the form that the files have; in ONNX the official one is made to tell its grid."""
@@ -90,13 +107,11 @@ class ModelLoader:
             return Unwarper(open_onnx(self.plan, weights))
         return Unwarper(open_onnx(self.plan, with_grid_output(weights) or weights), takes_page=True)
 
-    def open_recognizer(self, files: ModelFiles, *, batch_size: int) -> TextRecognizer:
+    def open_recognizer(self, files: ModelFiles, *, batch_size: int, crew: Crew | None = None) -> TextRecognizer:
         """The recogniser with its dictionary. Raises: as `open`; InvalidRequest: its network refuses the shape."""
-        runtime = self.open(files)
+        runtime, alphabet = self._open_with_dictionary(files, crew)
         shape = self._options.text_rec_input_shape
-        recognizer = TextRecognizer(
-            runtime, _alphabet(runtime.metadata, files), batch_size=batch_size, input_shape=shape
-        )
+        recognizer = TextRecognizer(runtime, alphabet, batch_size=batch_size, input_shape=shape, crew=crew)
         if shape is not None:
             try:
                 recognizer.recognize([_blank(shape)])
@@ -105,6 +120,18 @@ class ModelLoader:
                     f"text_rec_input_shape={tuple(shape)} does not fit {files.name}: {error.message}"
                 ) from error
         return recognizer
+
+    def open_squeeze_reader(
+        self, files: ModelFiles, *, effort: float, crew: Crew, classifier: LineOrientationClassifier | None
+    ) -> SqueezeReader:
+        """The recogniser in our own way to read lines. Raises: as `open`."""
+        runtime, alphabet = self._open_with_dictionary(files, crew)
+        check_classes(runtime.run(np.zeros((1, 3, HEIGHT_PX, BUCKET_PX), dtype=np.float32)).shape[2], alphabet)
+        return SqueezeReader(runtime, alphabet, rule=rule_of(effort), crew=crew, classifier=classifier)
+
+    def _open_with_dictionary(self, files: ModelFiles, crew: Crew | None) -> tuple[Runtime, Alphabet]:
+        runtime = self.open(files, streams=self.plan.threads if crew else 1)
+        return runtime, _alphabet(runtime.metadata, files)
 
     def _advice(self, missing: Sequence[Model]) -> str:
         """What to pass in order to read with what is on this machine."""

@@ -86,7 +86,7 @@ class Parameter:
 
 PARAMETERS = (
     Parameter(name="device", kind=str, help="Where the networks run: cpu, gpu:0, npu:0, ... Default: cpu."),
-    Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: onnxruntime."),
+    Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: by profile."),
     Parameter(name="engine_config", kind=dict, help="Options of the engine, flat or under its name."),
     Parameter(name="enable_hpi", kind=bool, help="Choose the fastest engine installed for the device."),
     Parameter(name="use_tensorrt", kind=bool, help="TensorRT, on a GPU."),
@@ -119,6 +119,13 @@ PARAMETERS = (
         name="model_source", kind=str, help="Host of the models that is tried first, a mirror's URL, or offline."
     ),
     Parameter(name="text_recognition_batch_size", kind=int, low=1, high=64, help="Lines read together. Default: 6."),
+    Parameter(
+        name="effort",
+        kind=float,
+        low=0,
+        high=1,
+        help="Speed against accuracy in profile=default: 0 the fastest, 1 the most accurate. Default: 0.5.",
+    ),
     Parameter(
         name="use_doc_orientation_classify",
         kind=bool,
@@ -271,6 +278,7 @@ class EngineOptions(PredictOptions):
     text_recognition_model_name: str | None = None
     text_recognition_model_dir: str | Path | None = None
     text_recognition_batch_size: int | None = None
+    effort: float | None = None
     text_det_input_shape: Sequence[int] | None = None
     text_rec_input_shape: Sequence[int] | None = None
     model_cache_dir: str | Path | None = None

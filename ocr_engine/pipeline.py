@@ -10,15 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
-from ocr_engine.geometry import crop_quad, rotate_quarter, sort_boxes
+from ocr_engine.geometry import rotate_quarter, sort_boxes
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
-from ocr_engine.modules.line_orientation import LineOrientationClassifier
-from ocr_engine.modules.recognition import TextRecognizer
+from ocr_engine.modules.line_reader import LineReader
 from ocr_engine.modules.unwarping import Unwarped, Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
-from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
+from ocr_engine.types import Angle, Image, Line, PageReading
 
 
 class PageReader(Protocol):
@@ -38,16 +37,14 @@ class Pipeline:
         self,
         *,
         detector: TextDetector,
-        recognizer: TextRecognizer,
+        reader: LineReader,
         orientation: OrientationClassifier | None = None,
         unwarper: Unwarper | None = None,
-        lines: LineOrientationClassifier | None = None,
     ) -> None:
         self._orientation = orientation
         self._unwarper = unwarper
-        self._lines = lines
         self._detector = detector
-        self._recognizer = recognizer
+        self._reader = reader
 
     def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
         """Read one page (H, W, 3) BGR.
@@ -56,11 +53,10 @@ class Pipeline:
         """
         timings_ms = dict(origin.timings_ms)
         unwarped: Unwarped | None = None
-        classes: tuple[int, ...] | None = None
         # Before any work: a module that is missing is missing on every page.
         require_module(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
         require_module(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
-        require_module(self._lines is not None, settings.use_textline_orientation, "use_textline_orientation")
+        require_module(self._reader.can_turn, settings.use_textline_orientation, "use_textline_orientation")
         try:
             with _timed(timings_ms, "orientation"):
                 angle, upright = self._turn_upright(page, settings)
@@ -69,25 +65,19 @@ class Pipeline:
                     unwarped = self._unwarper.unwarp(upright)
                     upright = unwarped.page
             with _timed(timings_ms, "detection"):
-                polygons, crops = self._find_lines(upright, settings)
-            if self._lines is not None and settings.use_textline_orientation:
-                with _timed(timings_ms, "textline_orientation"):
-                    classes = tuple(self._lines.classify(crops))
-                    crops = [rotate_quarter(c, 180) if k else c for c, k in zip(crops, classes, strict=True)]
-            with _timed(timings_ms, "recognition"):
-                readings = self._recognizer.recognize(crops)
+                polygons = sort_boxes(self._detector.detect(upright, settings.detection))
+            read = self._reader.read(upright, polygons, turn=settings.use_textline_orientation)
         except MemoryError as error:
             raise OutOfMemory from error
-        lines = (Line(polygon=p, reading=r) for p, r in zip(polygons, readings, strict=True))
-        kept = tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh)
+        lines = (Line(polygon=p, reading=r) for p, r in zip(read.polygons, read.readings, strict=True))
         reading = PageReading(
             angle=angle,
             grid=unwarped.grid if unwarped else None,
             flat=unwarped.page if unwarped and not unwarped.by_grid else None,
-            polygons=tuple(polygons),
-            line_classes=classes,
-            lines=kept,
-            timings_ms=timings_ms,
+            polygons=read.polygons,
+            line_classes=read.classes,
+            lines=tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh),
+            timings_ms={**timings_ms, **read.timings_ms},
         )
         return build_result(page, reading, settings, origin)
 
@@ -98,10 +88,8 @@ class Pipeline:
             self._orientation.classify(blank)
         if self._unwarper is not None:
             self._unwarper.unwarp(blank)
-        if self._lines is not None:
-            self._lines.classify([blank[:48, :320]])
         self._detector.detect(blank, settings.detection)
-        self._recognizer.recognize([blank[:48, :320]])
+        self._reader.warm_up()
 
     def _turn_upright(self, page: Image, settings: PageSettings) -> tuple[Angle | None, Image]:
         """The angle found, None when orientation is off, and the page turned by it."""
@@ -109,16 +97,6 @@ class Pipeline:
             return None, page
         angle = self._orientation.classify(page)
         return angle, rotate_quarter(page, angle)
-
-    def _find_lines(self, page: Image, settings: PageSettings) -> tuple[list[Polygon], list[Image]]:
-        """The text lines in reading order, and each cut out and laid flat."""
-        polygons, crops = [], []
-        for polygon in sort_boxes(self._detector.detect(page, settings.detection)):
-            crop = crop_quad(page, polygon)
-            if crop is not None:
-                polygons.append(polygon)
-                crops.append(crop)
-        return polygons, crops
 
 
 def require_module(built: bool, asked: bool, option: str) -> None:

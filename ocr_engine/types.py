@@ -14,6 +14,8 @@ Image: TypeAlias = npt.NDArray[np.uint8]
 Tensor: TypeAlias = npt.NDArray[np.float32]
 #: float32, (classes,) or (n, classes): probabilities, 0..1.
 Scores: TypeAlias = npt.NDArray[np.float32]
+#: (n, steps): the best class of each step of a recogniser.
+Classes: TypeAlias = npt.NDArray[np.intp]
 #: (4, 2) float32, pixels, origin top-left, clockwise from the text's top-left corner.
 Corners: TypeAlias = npt.NDArray[np.float32]
 #: (4, 2) int16, the same order; a corner may lie on the far edge: 0 <= x <= W, 0 <= y <= H.

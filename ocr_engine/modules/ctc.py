@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_engine.errors import ModelUnavailable
-from ocr_engine.types import Reading, Tensor
+from ocr_engine.runtimes import best_of
+from ocr_engine.types import Classes, Reading, Tensor
 
 _BLANK = 0
 _METADATA_KEY = "character"
@@ -39,11 +40,21 @@ def decode(steps: Tensor, alphabet: Alphabet, *, share: float = 1.0) -> Reading:
 
     Raises: ModelUnavailable: the dictionary does not belong to these weights.
     """
-    if steps.shape[1] != len(alphabet.characters):
+    check_classes(steps.shape[1], alphabet)
+    classes, scores = best_of(steps[None])
+    return decode_best(classes[0], scores[0], alphabet, share=share)
+
+
+def check_classes(count: int, alphabet: Alphabet) -> None:
+    """Raises: ModelUnavailable: a recogniser with `count` classes does not belong to this dictionary."""
+    if count != len(alphabet.characters):
         raise ModelUnavailable(
-            f"the recogniser has {steps.shape[1]} classes but its dictionary makes {len(alphabet.characters)}"
+            f"the recogniser has {count} classes but its dictionary makes {len(alphabet.characters)}"
         )
-    best = steps.argmax(axis=1)
+
+
+def decode_best(best: Classes, scores: Tensor, alphabet: Alphabet, *, share: float = 1.0) -> Reading:
+    """Like `decode`, from the best class of every step and its probability, (steps,) each."""
     kept = best != _BLANK
     kept[1:] &= best[1:] != best[:-1]
     if not kept.any():
@@ -52,8 +63,8 @@ def decode(steps: Tensor, alphabet: Alphabet, *, share: float = 1.0) -> Reading:
     letters = [alphabet.characters[best[place]] for place in places]
     return Reading(
         text="".join(letters),
-        score=float(np.mean(steps[kept, best[kept]])),
+        score=float(np.mean(scores[kept])),
         # A dictionary entry may be more than one code point.
         columns=tuple(int(place) for place, entry in zip(places, letters, strict=True) for _ in entry),
-        steps=len(steps) * share,
+        steps=len(best) * share,
     )

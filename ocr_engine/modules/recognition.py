@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ocr_engine.modules.ctc import Alphabet, decode
+from ocr_engine.crew import Crew
+from ocr_engine.modules.ctc import Alphabet, decode_best
 from ocr_engine.modules.normalize import half_range, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Reading, Tensor
@@ -23,9 +24,19 @@ class TextRecognizer:
     """PP-OCR's CTC recogniser. Holds no state per call; safe from several threads."""
 
     def __init__(
-        self, runtime: Runtime, alphabet: Alphabet, *, batch_size: int, input_shape: Sequence[int] | None = None
+        self,
+        runtime: Runtime,
+        alphabet: Alphabet,
+        *,
+        batch_size: int,
+        input_shape: Sequence[int] | None = None,
+        crew: Crew | None = None,
     ) -> None:
-        """`input_shape`: (channels, height, width) that every line is stretched to; None: 48 high, as wide as it is."""
+        """`input_shape`: (channels, height, width) that every line is stretched to; None: 48 high, as wide as it is.
+
+        `crew`: reads batches side by side; one after the other without it.
+        """
+        self._crew = crew or Crew(1)
         self._input_shape = input_shape
         self._runtime = runtime
         self._alphabet = alphabet
@@ -40,13 +51,22 @@ class TextRecognizer:
         """
         ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
         narrowest_first = sorted(range(len(crops)), key=lambda i: ratios[i])
-        readings: dict[int, Reading] = {}
-        for start in range(0, len(crops), self._batch_size):
-            chosen = narrowest_first[start : start + self._batch_size]
-            probabilities = self._runtime.run(self._prepare([crops[i] for i in chosen]))
+        batches = [narrowest_first[at : at + self._batch_size] for at in range(0, len(crops), self._batch_size)]
+
+        def read_batch(chosen: Sequence[int]) -> list[Reading]:
+            classes, scores = self._runtime.best(self._prepare([crops[i] for i in chosen]))
             widest = max(_MIN_WIDTH_PX / _HEIGHT_PX, *(ratios[i] for i in chosen))
-            for i, steps in zip(chosen, probabilities, strict=True):
-                readings[i] = decode(steps, self._alphabet, share=ratios[i] / widest)
+            return [
+                decode_best(classes[at], scores[at], self._alphabet, share=ratios[i] / widest)
+                for at, i in enumerate(chosen)
+            ]
+
+        found = self._crew.map(read_batch, batches, cost=lambda chosen: len(chosen) * ratios[chosen[-1]])
+        readings = {
+            i: reading
+            for chosen, batch in zip(batches, found, strict=True)
+            for i, reading in zip(chosen, batch, strict=True)
+        }
         return [readings[i] for i in range(len(crops))]
 
     def _prepare(self, crops: Sequence[Image]) -> Tensor:

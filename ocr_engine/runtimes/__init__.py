@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from ocr_engine.types import Tensor
+import numpy as np
+
+from ocr_engine.types import Classes, Tensor
 
 
 class Runtime(Protocol):
     """One loaded network on one device. Safe to call from several threads."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: f32, bf16, f16."""
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -23,3 +29,15 @@ class Runtime(Protocol):
 
     def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
         """Like `run`, with every output in the model's order."""
+
+    def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+        """Like `run` for a network that gives probabilities (n, steps, classes): the best class of every step and its
+        probability, both (n, steps). The probabilities themselves, megabytes a line, are not copied.
+        """
+
+
+def best_of(probabilities: Tensor) -> tuple[Classes, Tensor]:
+    """The best class of every step and its probability, (n, steps) each, from (n, steps, classes)."""
+    classes = probabilities.argmax(axis=2)
+    scores = np.take_along_axis(probabilities, classes[:, :, None], axis=2)[:, :, 0]
+    return classes, scores.astype(np.float32)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ocr_engine.types import Tensor
+from ocr_engine.runtimes import best_of
+from ocr_engine.types import Classes, Tensor
 
 
 class CannedRuntime:
@@ -16,6 +17,10 @@ class CannedRuntime:
         self.shapes: list[tuple[int, ...]] = []
 
     @property
+    def precision(self) -> str:
+        return "f32"
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         return self._metadata
 
@@ -25,3 +30,6 @@ class CannedRuntime:
 
     def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
         return (self.run(batch),)
+
+    def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+        return best_of(self.run(batch))

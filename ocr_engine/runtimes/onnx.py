@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 
 from ocr_engine.errors import DeviceUnavailable, InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.plan import RuntimePlan
-from ocr_engine.types import Tensor
+from ocr_engine.types import Classes, Tensor
 
 _CPU = "CPUExecutionProvider"
 _LIBRARY_ERRORS = (
@@ -69,7 +70,7 @@ def plan_session(plan: RuntimePlan, *, available: Sequence[str]) -> SessionPlan:
             f"{_INSTALL.get(plan.device.kind, 'a build of it that has it')}, or choose another device or engine"
         )
     options = {
-        "intra_op_num_threads": plan.threads,
+        "intra_op_num_threads": max(plan.threads // plan.streams, 1),
         "inter_op_num_threads": 1,
         "log_severity_level": _LOG_ERRORS,
         **config,
@@ -118,6 +119,7 @@ class OnnxRuntime:
         self._input: str = self._session.get_inputs()[0].name
         self._outputs: list[str] = [output.name for output in self._session.get_outputs()]
         self._metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.precision = "f16" if plan.fp16 else "f32"
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -139,6 +141,9 @@ class OnnxRuntime:
                 raise OutOfMemory from error
             raise InternalError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+
+    def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+        return best_of(self.run(batch))
 
 
 def _providers(plan: RuntimePlan) -> list[tuple[str, Mapping[str, object]]]:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import io
-import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.plan import RuntimePlan
-from ocr_engine.types import Tensor
+from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
+_Result = TypeVar("_Result")
 
 
-def plan_properties(plan: RuntimePlan) -> dict[str, str | int]:
-    """The properties the model is compiled with. Pure.
+def plan_properties(plan: RuntimePlan, *, has_bf16: bool) -> dict[str, str | int]:
+    """The properties the model is compiled with. Pure. `has_bf16`: the processor computes in it natively.
 
-    Left alone, OpenVINO computes in bf16 where the processor has it: faster by half, and no longer the numbers of the
-    reference. So float32, unless engine_config says otherwise. Raises: InvalidRequest: an unknown precision.
+    bf16 is faster by half, and no longer the numbers of the reference. So an exact plan is float32, unless
+    engine_config says otherwise. Raises: InvalidRequest: an unknown precision, or bf16 where there is none.
     """
-    precision = str(plan.config.get("inference_precision", "f32"))
+    fastest = "bf16" if has_bf16 and not plan.exact else "f32"
+    precision = str(plan.config.get("inference_precision", fastest))
     if precision not in _PRECISIONS:
         raise InvalidRequest(f"engine_config: inference_precision={precision!r}; use {', '.join(_PRECISIONS)}")
+    if precision == "bf16" and not has_bf16:
+        raise InvalidRequest("engine_config: this processor has no bf16; use inference_precision='f32'")
     properties: dict[str, str | int] = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": int(str(plan.config.get("cpu_threads", plan.threads))),
-        "NUM_STREAMS": int(str(plan.config.get("num_streams", 1))),
+        "NUM_STREAMS": int(str(plan.config.get("num_streams", plan.streams))),
         # Pinning would put every process of a machine on its first cores.
         "ENABLE_CPU_PINNING": "NO",
     }
@@ -38,11 +43,14 @@ def plan_properties(plan: RuntimePlan) -> dict[str, str | int]:
 
 
 class OpenVinoRuntime:
-    """One ONNX model on the CPU, its shapes left open. `run` may be called from several threads: each has a request."""
+    """One ONNX model on the CPU, its shapes left open. `run` and `best` may be called from several threads.
+
+    There are as many requests as streams, and a caller waits for a free one: each request keeps the memory of the
+    largest batch it saw.
+    """
 
     def __init__(self, weights: bytes, plan: RuntimePlan, /) -> None:
         """Raises: ModelUnavailable: openvino is not installed, or cannot load the bytes; InvalidRequest."""
-        properties = plan_properties(plan)
         try:
             import openvino
         except ImportError as error:
@@ -50,40 +58,49 @@ class OpenVinoRuntime:
                 "engine='openvino' is not installed; run pip install 'ocrfleet[openvino]'"
             ) from error
         core = openvino.Core()
-        if properties["INFERENCE_PRECISION_HINT"] == "bf16" and "BF16" not in core.get_property(
-            "CPU", "OPTIMIZATION_CAPABILITIES"
-        ):
-            raise InvalidRequest("engine_config: this processor has no bf16; use inference_precision='f32'")
+        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        properties = plan_properties(plan, has_bf16=has_bf16)
         try:
             model = core.read_model(io.BytesIO(weights))
-            self._compiled = core.compile_model(model, "CPU", properties)
+            compiled = core.compile_model(model, "CPU", properties)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
+        self.precision = str(properties["INFERENCE_PRECISION_HINT"])
         self._metadata = _metadata_of(model)
-        self._requests = threading.local()
+        # Any: the library's request, whose type is only known once it is imported.
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(int(properties["NUM_STREAMS"])):
+            self._free.put(compiled.create_infer_request())
 
     @property
     def metadata(self) -> Mapping[str, str]:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
-        return self._run(batch, 1)[0]
+        return self._infer(batch, lambda outputs: np.array(outputs[0], dtype=np.float32))
 
     def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
-        return self._run(batch, len(self._compiled.outputs))
+        return self._infer(
+            batch, lambda outputs: tuple(np.array(outputs[i], dtype=np.float32) for i in range(len(outputs)))
+        )
 
-    def _run(self, batch: Tensor, count: int) -> tuple[Tensor, ...]:
+    def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+        return self._infer(batch, lambda outputs: best_of(outputs[0]))
+
+    # Any: the library's mapping of outputs.
+    def _infer(self, batch: Tensor, take: Callable[[Any], _Result]) -> _Result:
+        """Run the network and `take` what is wanted from its outputs, which belong to the request."""
+        request = self._free.get()
         try:
-            if not hasattr(self._requests, "own"):
-                self._requests.own = self._compiled.create_infer_request()
-            outputs = self._requests.own.infer([batch], share_inputs=True)
+            return take(request.infer([batch], share_inputs=True, share_outputs=True))
         except MemoryError as error:
             raise OutOfMemory from error
         except RuntimeError as error:
             if "alloc" in str(error):
                 raise OutOfMemory from error
             raise InternalError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
-        return tuple(np.asarray(outputs[i], dtype=np.float32) for i in range(count))
+        finally:
+            self._free.put(request)
 
 
 # Any: the library's model, whose type is only known once it is imported.

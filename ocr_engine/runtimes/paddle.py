@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ocr_engine.errors import DeviceUnavailable, InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.plan import RuntimePlan
-from ocr_engine.types import Tensor
+from ocr_engine.types import Classes, Tensor
 
 # One call of the library's Config: its method and arguments.
 Call: TypeAlias = tuple[str, tuple[object, ...]]
@@ -132,6 +133,8 @@ class PaddleRuntime:
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
         self._outputs = [self._predictor.get_output_handle(name) for name in self._predictor.get_output_names()]
         self._lock = threading.Lock()
+        mode = _mode_of(plan)
+        self.precision = "f16" if mode.endswith("fp16") else "bf16" if mode.endswith("bf16") else "f32"
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -157,6 +160,9 @@ class PaddleRuntime:
                 raise OutOfMemory from error
             raise InternalError(f"Paddle failed on a batch of shape {batch.shape}: {error}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
+
+    def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+        return best_of(self.run(batch))
 
 
 def _mode_of(plan: RuntimePlan) -> str:

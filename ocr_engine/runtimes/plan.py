@@ -111,7 +111,9 @@ class RuntimeOptions(Protocol):
 class RuntimePlan:
     """A runtime, its device, and every setting resolved. `reason`: why this runtime.
 
-    threads: of the CPU. min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
+    threads: of the CPU. streams: runs of one network side by side, which share the threads evenly.
+    exact: the reference's float32; otherwise the fastest arithmetic of the processor whose accuracy holds.
+    min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
     enable_hpi: PaddleX's own choice of the fastest. config: what `engine_config` says for this runtime, which wins over
     the rest.
     """
@@ -119,6 +121,8 @@ class RuntimePlan:
     name: str
     device: Device
     threads: int
+    streams: int = 1
+    exact: bool = True
     reason: str = ""
     use_tensorrt: bool = False
     min_subgraph_size: int = 3
@@ -136,15 +140,17 @@ def is_installed(name: str) -> bool:
 
 
 def plan_runtime(
-    options: RuntimeOptions, *, threads: int, installed: Callable[[str], bool] = is_installed
+    options: RuntimeOptions, *, threads: int, exact: bool = True, installed: Callable[[str], bool] = is_installed
 ) -> RuntimePlan:
     """Choose the runtime and give every option its meaning, without loading a library.
+
+    `exact`: see `RuntimePlan`; without it the fastest runtime installed is the default.
 
     Raises: InvalidRequest: an option that the runtime cannot obey, naming one that can; DeviceUnavailable;
     ModelUnavailable: the runtime is not installed.
     """
     device = parse_device(options.device)
-    name, reason = _choose(options, device, installed)
+    name, reason = _choose(options, device, exact, installed)
     if device.kind not in DEVICES[name]:
         able = ", ".join(engine for engine, kinds in DEVICES.items() if device.kind in kinds)
         raise DeviceUnavailable(f"engine={name!r} cannot use device={str(device)!r}; engines that can: {able}")
@@ -156,6 +162,7 @@ def plan_runtime(
         name=name,
         device=device,
         threads=threads,
+        exact=exact,
         reason=reason,
         use_tensorrt=bool(options.use_tensorrt),
         min_subgraph_size=3 if options.min_subgraph_size is None else options.min_subgraph_size,
@@ -193,7 +200,7 @@ def config_of(given: Mapping[str, object], name: str) -> Mapping[str, object]:
     return config
 
 
-def _choose(options: RuntimeOptions, device: Device, installed: Callable[[str], bool]) -> tuple[str, str]:
+def _choose(options: RuntimeOptions, device: Device, exact: bool, installed: Callable[[str], bool]) -> tuple[str, str]:
     """The runtime and why."""
     if options.engine is not None:
         if options.enable_hpi and options.engine != PADDLEX:
@@ -201,12 +208,14 @@ def _choose(options: RuntimeOptions, device: Device, installed: Callable[[str], 
         if options.engine not in ENGINES:
             raise InvalidRequest(f"engine={options.engine!r} is not in this build; use {', '.join(ENGINES)}")
         return ENGINES[options.engine], f"engine={options.engine!r} was asked for"
+    ranked = _FASTEST.get(device.kind, (PADDLE,))
+    fastest = next((name for name in ranked if installed(name)), None)
     if options.enable_hpi:
-        ranked = _FASTEST.get(device.kind, (PADDLE,))
-        for name in ranked:
-            if installed(name):
-                return name, f"enable_hpi: the fastest installed for {device.kind} of {', '.join(ranked)}"
+        if fastest is not None:
+            return fastest, f"enable_hpi: the fastest installed for {device.kind} of {', '.join(ranked)}"
         return ranked[-1], f"enable_hpi: none installed for {device.kind} of {', '.join(ranked)}"
+    if fastest is not None and options.enable_hpi is None and not exact and not options.engine_config:
+        return fastest, f"the fastest installed for {device.kind} of {', '.join(ranked)}"
     if device.kind in DEVICES[ONNXRUNTIME]:
         return ONNXRUNTIME, "the default"
     return PADDLE, f"only Paddle serves {device.kind}"

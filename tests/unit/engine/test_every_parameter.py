@@ -15,7 +15,7 @@ from ocr_engine.loading import ModelLoader
 from ocr_engine.options import DEPRECATED, PARAMETERS, SPELLINGS, EngineOptions, OptionValue
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
-from ocr_engine.types import Image, Tensor
+from ocr_engine.types import Classes, Image, Tensor
 from ocr_engine.zoo.files import ModelFiles
 from tests.unit.engine.drawing import LINES, bgr, sheet
 
@@ -84,6 +84,7 @@ CASES: Mapping[str, Call] = {
     "text_detection_model_name": Built("PP-OCRv5_mobile_det"),
     "text_recognition_model_name": Built("PP-OCRv5_mobile_rec"),
     "text_recognition_batch_size": Built(1),
+    "effort": Built(0.0),
     "cpu_threads": Built(1),
     "paddlex_config": Built({"SubModules": {"TextRecognition": {"batch_size": 1}}}),
     "doc_orientation_classify_model_name": Refused("PP-LCNet", words="doc_orientation_model_name='PP-LCNet'"),
@@ -160,7 +161,7 @@ def observe(page: Image) -> Iterator[Observe]:
 
     class Recorded:
         def __init__(self, runtime: Runtime) -> None:
-            self.metadata = runtime.metadata
+            self.metadata, self.precision = runtime.metadata, runtime.precision
             self._runtime = runtime
 
         def run(self, batch: Tensor, /) -> Tensor:
@@ -170,11 +171,15 @@ def observe(page: Image) -> Iterator[Observe]:
             recorded.append(batch.shape)
             return self._runtime.run_all(batch)
 
+        def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
+            recorded.append(batch.shape)
+            return self._runtime.best(batch)
+
     opened = ModelLoader.open
 
-    def recording(loader: ModelLoader, files: ModelFiles) -> Runtime:
+    def recording(loader: ModelLoader, files: ModelFiles, *, streams: int = 1) -> Runtime:
         recorded.append(loader.plan)
-        return Recorded(opened(loader, files))
+        return Recorded(opened(loader, files, streams=streams))
 
     def observed(options: Options) -> tuple[object, ...]:
         recorded.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import onnxruntime
 import pytest
 
 from ocr_engine import DeviceUnavailable, InvalidRequest, ModelUnavailable
-from ocr_engine.options import OptionValue
+from ocr_engine.options import EngineOptions, OptionValue
 from ocr_engine.runtimes import openvino, paddle
 from ocr_engine.runtimes.onnx import SessionPlan, plan_session
+from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
@@ -110,7 +112,7 @@ def test_a_real_session_obeys_its_options() -> None:
 
 
 def test_openvino_computes_in_float32_unless_told_otherwise() -> None:
-    properties = openvino.plan_properties(planned(engine="openvino"))
+    properties = openvino.plan_properties(planned(engine="openvino"), has_bf16=True)
     assert properties["INFERENCE_PRECISION_HINT"] == "f32"
     assert properties["INFERENCE_NUM_THREADS"] == 3
     assert "CACHE_DIR" not in properties
@@ -123,12 +125,26 @@ def test_openvino_obeys_its_engine_config(tmp_path: Path) -> None:
         "cpu_threads": 2,
         "num_streams": 4,
     }
-    properties = openvino.plan_properties(planned(engine="openvino", engine_config=config))
+    properties = openvino.plan_properties(planned(engine="openvino", engine_config=config), has_bf16=True)
     assert properties["INFERENCE_PRECISION_HINT"] == "bf16"
     assert properties["CACHE_DIR"] == str(tmp_path)
     assert (properties["INFERENCE_NUM_THREADS"], properties["NUM_STREAMS"]) == (2, 4)
     with pytest.raises(InvalidRequest, match="use f32, bf16"):
-        openvino.plan_properties(planned(engine="openvino", engine_config={"inference_precision": "int8"}))
+        openvino.plan_properties(
+            planned(engine="openvino", engine_config={"inference_precision": "int8"}), has_bf16=True
+        )
+    with pytest.raises(InvalidRequest, match="has no bf16"):
+        openvino.plan_properties(planned(engine="openvino", engine_config=config), has_bf16=False)
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "f32")])
+def test_openvino_that_need_not_be_exact_computes_in_what_the_processor_is_fastest_in(
+    has_bf16: bool, precision: str
+) -> None:
+    plan = plan_runtime(EngineOptions(), threads=4, exact=False, installed=lambda name: True)
+    properties = openvino.plan_properties(replace(plan, streams=4), has_bf16=has_bf16)
+    assert properties["INFERENCE_PRECISION_HINT"] == precision
+    assert (properties["INFERENCE_NUM_THREADS"], properties["NUM_STREAMS"]) == (4, 4)
 
 
 def test_openvino_absent_when_a_network_is_opened_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,4 +48,5 @@ def test_weights_that_are_no_model_are_unavailable(engine_name: str) -> None:
 
 def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
     with OCREngine(engine=engine_name, use_doc_orientation_classify=False, cpu_threads=1) as engine:
-        assert (engine.runtime, engine.device) == (engine_name, str(parse_device("cpu")))
+        assert engine.runtime.split() in ([engine_name, "f32"], [engine_name, "bf16"])
+        assert engine.device == str(parse_device("cpu"))

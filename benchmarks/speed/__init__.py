@@ -1,0 +1,1 @@
+"""Speed: our engine and its peers on the same pages, round by round, with accuracy and memory beside it."""

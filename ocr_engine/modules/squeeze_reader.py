@@ -1,0 +1,119 @@
+"""Our way to read lines: first squeezed, and again at their natural width where that reads poorly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ocr_engine.crew import Crew
+from ocr_engine.geometry import crop_quad
+from ocr_engine.modules.ctc import Alphabet, decode_best
+from ocr_engine.modules.line_orientation import LineOrientationClassifier
+from ocr_engine.modules.line_reader import ReadLines
+from ocr_engine.modules.normalize import half_range, write_planes
+from ocr_engine.modules.squeeze import HEIGHT_PX, SqueezeRule, batches_of, better, needs_second_look, width_of
+from ocr_engine.runtimes import Runtime
+from ocr_engine.types import Image, Polygon, Reading
+
+
+class SqueezeReader:
+    """Reads lines side by side, those of equal width together. The result of a page depends on that page alone."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        alphabet: Alphabet,
+        *,
+        rule: SqueezeRule,
+        crew: Crew,
+        classifier: LineOrientationClassifier | None,
+    ) -> None:
+        self._runtime = runtime
+        self._alphabet = alphabet
+        self._rule = rule
+        self._crew = crew
+        self._classifier = classifier
+        self._tables = half_range()
+
+    @property
+    def can_turn(self) -> bool:
+        return self._classifier is not None
+
+    def read(self, page: Image, polygons: Sequence[Polygon], *, turn: bool) -> ReadLines:
+        start = time.perf_counter()
+        cut = self._crew.map(lambda polygon: crop_quad(page, polygon), polygons, cost=_area)
+        found = [(polygon, crop) for polygon, crop in zip(polygons, cut, strict=True) if crop is not None]
+        crops = [crop for _, crop in found]
+        readings = self._look(crops, self._rule.squeeze)
+        classes: list[int] | None = None
+        if turn:
+            crops, readings, classes = self._turn_poor(crops, readings)
+        readings = self._look_again(crops, readings)
+        return ReadLines(
+            polygons=tuple(polygon for polygon, _ in found),
+            readings=tuple(readings),
+            classes=None if classes is None else tuple(classes),
+            timings_ms={"recognition": (time.perf_counter() - start) * 1000.0},
+        )
+
+    def warm_up(self) -> None:
+        blank = np.full((HEIGHT_PX, 320, 3), 255, dtype=np.uint8)
+        if self._classifier is not None:
+            self._classifier.classify([blank])
+        self._look([blank], 1.0)
+
+    def _turn_poor(self, crops: list[Image], readings: list[Reading]) -> tuple[list[Image], list[Reading], list[int]]:
+        """Crops and readings with the upside-down ones turned, and 1 for each that was.
+
+        Only a line that reads poorly is asked about: the classifier costs time, and it errs on short lines. It is
+        turned if the classifier says so and it then reads better.
+        """
+        poor = [at for at, reading in enumerate(readings) if reading.score < self._rule.turn_below]
+        said = self._classifier.classify([crops[at] for at in poor]) if self._classifier is not None else []
+        doubted = [at for at, one in zip(poor, said, strict=True) if one == 1]
+        turned = [np.asarray(cv2.rotate(crops[at], cv2.ROTATE_180), dtype=np.uint8) for at in doubted]
+        crops, readings, classes = list(crops), list(readings), [0] * len(crops)
+        for at, crop, reading in zip(doubted, turned, self._look(turned, self._rule.squeeze), strict=True):
+            if reading.score > readings[at].score:
+                crops[at], readings[at], classes[at] = crop, reading, 1
+        return crops, readings, classes
+
+    def _look_again(self, crops: Sequence[Image], readings: Sequence[Reading]) -> list[Reading]:
+        """The readings, the poor ones replaced by those at natural width where these are better."""
+        poor = [at for at, crop in enumerate(crops) if needs_second_look(crop.shape, readings[at], self._rule)]
+        second = dict(zip(poor, self._look([crops[at] for at in poor], 1.0), strict=True))
+        return [better(reading, second.get(at, reading)) for at, reading in enumerate(readings)]
+
+    def _look(self, crops: Sequence[Image], squeeze: float) -> list[Reading]:
+        """What each crop says at this share of its natural width."""
+        widths = [width_of(crop.shape[1], crop.shape[0], squeeze) for crop in crops]
+        batches = batches_of(widths)
+        found = self._crew.map(
+            lambda chosen: self._run([crops[at] for at in chosen], widths[chosen[0]]),
+            batches,
+            cost=lambda chosen: len(chosen) * widths[chosen[0]],
+        )
+        readings = {
+            at: reading
+            for chosen, batch in zip(batches, found, strict=True)
+            for at, reading in zip(chosen, batch, strict=True)
+        }
+        return [readings[at] for at in range(len(crops))]
+
+    def _run(self, crops: Sequence[Image], width: int) -> list[Reading]:
+        """Run the network once on crops that are stretched to this width in pixels."""
+        batch = np.empty((len(crops), 3, HEIGHT_PX, width), dtype=np.float32)
+        for planes, crop in zip(batch, crops, strict=True):
+            resized = np.asarray(cv2.resize(crop, (width, HEIGHT_PX)), dtype=np.uint8)
+            write_planes(resized, self._tables, planes)
+        classes, scores = self._runtime.best(batch)
+        return [decode_best(one, score, self._alphabet) for one, score in zip(classes, scores, strict=True)]
+
+
+def _area(polygon: Polygon) -> float:
+    """What it costs to cut a line out: the pixels of its box, about."""
+    width, height = np.ptp(polygon.astype(np.int32), axis=0)
+    return float(width) * float(height)
