@@ -10,6 +10,7 @@ import numpy as np
 
 from ocr_engine.crew import Crew
 from ocr_engine.modules.ctc import Alphabet, decode_best
+from ocr_engine.modules.halving import in_halves
 from ocr_engine.modules.normalize import half_range, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Reading, Tensor
@@ -47,7 +48,8 @@ class TextRecognizer:
         """Read the crops (h, w, 3) of one page; readings come in the order of the crops.
 
         Crops are read narrowest first, `batch_size` at a time, each batch padded to its widest: a score depends
-        slightly on its batch, so the grouping is part of the arithmetic. Raises: OutOfMemory, InternalError.
+        slightly on its batch, so the grouping is part of the arithmetic. A batch that does not fit into memory is read
+        in halves. Raises: OutOfMemory, InternalError.
         """
         ratios = [crop.shape[1] / crop.shape[0] for crop in crops]
         narrowest_first = sorted(range(len(crops)), key=lambda i: ratios[i])
@@ -61,7 +63,9 @@ class TextRecognizer:
                 for at, i in enumerate(chosen)
             ]
 
-        found = self._crew.map(read_batch, batches, cost=lambda chosen: len(chosen) * ratios[chosen[-1]])
+        found = self._crew.map(
+            lambda chosen: in_halves(read_batch, chosen), batches, cost=lambda chosen: len(chosen) * ratios[chosen[-1]]
+        )
         readings = {
             i: reading
             for chosen, batch in zip(batches, found, strict=True)

@@ -11,6 +11,7 @@ import numpy as np
 from ocr_engine.crew import Crew
 from ocr_engine.geometry import crop_quad
 from ocr_engine.modules.ctc import Alphabet, decode_best
+from ocr_engine.modules.halving import in_halves
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.line_reader import ReadLines
 from ocr_engine.modules.normalize import half_range, write_planes
@@ -95,7 +96,7 @@ class SqueezeReader:
         widths = [width_of(crop.shape[1], crop.shape[0], squeeze) for crop in crops]
         batches = batches_of(widths)
         found = self._crew.map(
-            lambda chosen: self._run([crops[at] for at in chosen], widths[chosen[0]]),
+            lambda chosen: in_halves(lambda part: self._run([crops[at] for at in part], widths[chosen[0]]), chosen),
             batches,
             cost=lambda chosen: len(chosen) * widths[chosen[0]],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -77,7 +77,7 @@ class Fleet:
         self.disarm()
         self.io, self.first, self.second = self.node("io"), self.node("device"), self.node("device")
 
-    def node(self, role: Role = "device", **environment: str) -> Node:
+    def node(self, role: Role = "device", environment: Mapping[str, str] = MappingProxyType({})) -> Node:
         """One more node like those of the fleet; the caller ends it. `environment` goes above the fleet's own."""
         return Node(role, self.folder, {**self.environment, **environment})
 
@@ -129,6 +129,16 @@ class Fleet:
             if not node.is_running():
                 node.kill_group()
                 setattr(self, name, self.node(node.role))
+
+    def revive(self) -> None:
+        """Return once every node takes work. A node whose child is killed while it starts ends, and is started again.
+
+        Raises: RuntimeError, with the end of a log.
+        """
+        with suppress(RuntimeError):
+            self.wait_ready()
+        self.replace_dead()
+        self.wait_ready()
 
     def holder(self, job_id: str) -> Node:
         """The device node that works on the job, once one does. Raises: RuntimeError."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from producer.backends import s3_objects
+from producer.backends.redis_store import PREFIX
 from producer.backends.s3_objects import S3ObjectStore
 from producer.contract import names
 from producer.contract.errors import NotFound, Unavailable
@@ -131,6 +133,25 @@ def test_a_store_that_is_down_refuses_submissions_and_loses_none(
     assert bench.violations() == []
     bench.close()
     way.close()
+
+
+def test_a_store_that_is_down_for_days_is_asked_every_few_minutes(bench: Bench, proxy: S3Proxy) -> None:
+    """Row 21: the pause grows to five minutes and stays there, after any number of tries."""
+    job_id = bench.submit(READ)
+    proxy.order(S3Fault(kind=S3FaultKind.ERROR_500, method="GET", key="*/input/*", times=2))
+    reader = bench.processor()
+    assert reader.work(keep_message=lambda: None)
+    bench.client.hset(f"{PREFIX}job:{job_id}:units", "0", json.dumps({"deaths": 0, "waits": 5_000}))
+    bench.make_due()
+    bench.reconciler.step()
+    assert reader.work(keep_message=lambda: None)
+    assert proxy.left() == 0
+    seconds, _ = bench.client.time()
+    pause_s = float(bench.client.zscore(f"{PREFIX}due", f"{job_id}/0") or 0) / 1000 - seconds
+    assert 200 < pause_s < 400
+    bench.finish()
+    assert bench.producer.status(job_id).attempts == 1
+    assert bench.violations() == []
 
 
 def test_a_slow_store_is_waited_for(bench: Bench, proxy: S3Proxy) -> None:

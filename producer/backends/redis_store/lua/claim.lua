@@ -32,9 +32,8 @@ local function next_unit(id)
 end
 
 local function start(id, n, owner, ready)
-  -- Never goes back, also when Redis lost its last second with the count: a token is at least the time.
-  local token = string.format('%.0f', math.max(number(id, 'tokens') + 1, tick))
-  redis.call('HSET', job_key(id), 'tokens', token)
+  -- With the time, because the count goes back when Redis loses its last second, and a token must never come again.
+  local token = string.format('%d-%.0f', redis.call('HINCRBY', job_key(id), 'tokens', 1), tick)
   local unit = unit_of(id, n) or {deaths = 0}
   unit.token, unit.holder, unit.page = token, holder, 0
   redis.call('HINCRBY', job_key(id), 'running', 1)
