@@ -102,7 +102,7 @@ class ModelLoader:
         """UVDoc in the form that the files have; in ONNX the official one is made to tell its grid."""
         if files.params is not None:
             return Unwarper(self.open(files), takes_page=True)
-        # Always in float32: a place on the page has more digits than bf16 holds, and lines came out 8 pixels off.
+        # Always in float32: a place on the page has more digits than bf16 holds.
         plan = replace(self.plan, exact=True)
         weights = files.read().content
         if gives_grid(weights):
