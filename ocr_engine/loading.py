@@ -102,10 +102,12 @@ class ModelLoader:
         """UVDoc in the form that the files have; in ONNX the official one is made to tell its grid."""
         if files.params is not None:
             return Unwarper(self.open(files), takes_page=True)
+        # Always in float32: a place on the page has more digits than bf16 holds.
+        plan = replace(self.plan, exact=True)
         weights = files.read().content
         if gives_grid(weights):
-            return Unwarper(open_onnx(self.plan, weights))
-        return Unwarper(open_onnx(self.plan, with_grid_output(weights) or weights), takes_page=True)
+            return Unwarper(open_onnx(plan, weights))
+        return Unwarper(open_onnx(plan, with_grid_output(weights) or weights), takes_page=True)
 
     def open_recognizer(self, files: ModelFiles, *, batch_size: int, crew: Crew | None = None) -> TextRecognizer:
         """The recogniser with its dictionary. Raises: as `open`; InvalidRequest: its network refuses the shape."""

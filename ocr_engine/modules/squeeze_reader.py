@@ -70,11 +70,14 @@ class SqueezeReader:
         """Crops and readings with the upside-down ones turned, and 1 for each that was.
 
         Only a line that reads poorly is asked about: the classifier costs time, and it errs on short lines. It is
-        turned if the classifier says so and it then reads better.
+        turned if the classifier says so, of it or of most lines asked about, and it then reads better.
         """
         poor = [at for at, reading in enumerate(readings) if reading.score < self._rule.turn_below]
-        said = self._classifier.classify([crops[at] for at in poor]) if self._classifier is not None else []
-        doubted = [at for at, one in zip(poor, said, strict=True) if one == 1]
+        said = (
+            self._classifier.classify([crops[at] for at in poor]) if self._classifier is not None else [0] * len(poor)
+        )
+        # Upside-down lines seldom come alone.
+        doubted = poor if 2 * sum(said) > len(poor) else [at for at, one in zip(poor, said, strict=True) if one == 1]
         turned = [np.asarray(cv2.rotate(crops[at], cv2.ROTATE_180), dtype=np.uint8) for at in doubted]
         crops, readings, classes = list(crops), list(readings), [0] * len(crops)
         for at, crop, reading in zip(doubted, turned, self._look(turned, self._rule.squeeze), strict=True):

@@ -69,7 +69,7 @@ CASES: Mapping[str, Call] = {
     "use_doc_orientation_classify": Call(False),
     "use_textline_orientation": Call(False, {"use_doc_orientation_classify": False}),
     "return_word_box": Call(True),
-    "text_det_limit_side_len": Call(600),
+    "text_det_limit_side_len": Call(300),
     "text_det_limit_type": Call("max", {"text_det_limit_side_len": 300}),
     "text_det_thresh": Call(0.05),
     "text_det_box_thresh": Call(0.99),

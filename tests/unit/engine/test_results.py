@@ -36,12 +36,12 @@ def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> 
     assert list(result.json) == ["res", "original"]
     assert list(result.json["res"]) == list(result) == FIELDS
     assert list(result["text_det_params"].items()) == [
-        ("limit_side_len", 64),
+        ("limit_side_len", 736),
         ("limit_type", "min"),
-        ("thresh", 0.3),
-        ("max_side_limit", 4000),
-        ("box_thresh", 0.6),
-        ("unclip_ratio", 1.5),
+        ("thresh", 0.2),
+        ("max_side_limit", 1600),
+        ("box_thresh", 0.45),
+        ("unclip_ratio", 1.4),
     ]
     assert result["doc_preprocessor_res"] == {
         "input_path": None,

@@ -162,7 +162,7 @@ def test_each_profile_joins_orientation_and_unwarping_in_its_own_way(
     assert (page.use_doc_preprocessor, page.use_doc_orientation, page.use_doc_unwarping) == expected
 
 
-@pytest.mark.parametrize(("profile", "limit"), [("default", 64), ("paddleocr-3.7", 64), ("paddleocr-3.0", 736)])
+@pytest.mark.parametrize(("profile", "limit"), [("default", 736), ("paddleocr-3.7", 64), ("paddleocr-3.0", 736)])
 def test_each_profile_has_its_own_detection_size(profile: str, limit: int) -> None:
     page = settings_for(EngineOptions(profile=profile), PredictOptions())
     assert (page.detection.limit_side_len, page.detection.limit_type) == (limit, "min")

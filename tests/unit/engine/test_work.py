@@ -92,8 +92,8 @@ def test_a_page_that_reads_well_costs_one_squeezed_look_a_line(counted: Counted)
     assert len(counted.recognizer.shapes) <= len(LINES)
     # A line that reads well is not asked which way up it is.
     assert counted.classifier.shapes == []
-    # One look at the whole page, at its own size, and one thumbnail for its orientation.
-    assert [shape[2:] for shape in counted.detector.shapes] == [(640, 896)]
+    # One look at the whole page, its short side enlarged to 736, and one thumbnail for its orientation.
+    assert [shape[2:] for shape in counted.detector.shapes] == [(736, 1024)]
     assert [shape[2:] for shape in counted.orientation.shapes] == [(224, 224)]
 
 
