@@ -20,10 +20,11 @@ from tests.faults.soak import Fault, SoakPlan, SoakReport, World, plan, soak
 from tests.faults.tcp_proxy import Kind
 
 DRAINED_S = 900.0  # a store that did not answer is asked again after up to five minutes
+# Few kill: a child takes seconds to come back.
 DOCUMENTS = (
-    (READ,),
-    (READ, READ, READ),
-    (sleep(0.2), READ, sleep(0.2), READ, READ),
+    *[(READ,)] * 8,
+    *[(READ, READ, READ)] * 4,
+    *[(sleep(0.2), READ, sleep(0.2), READ, READ)] * 4,
     (Command(action="exit", amount=3, times=1), READ),
     (Command(action="sys_exit", times=1),),
     (READ, Command(action="segfault", times=1), READ),
