@@ -85,7 +85,9 @@ def faults_of(fleet: Fleet) -> list[Fault]:
 
     def device(chance: random.Random) -> None:
         node = chance.choice((fleet.first, fleet.second))
-        chance.choice((node.kill_child, node.kill_main, node.kill_group))()
+        kill = chance.choice((node.kill_child, node.kill_main, node.kill_group))
+        if node.children():  # none: it is coming up, or has died of an earlier fault
+            kill()
 
     def freeze_redis(chance: random.Random) -> None:
         fleet.control.pause()  # whoever submits meanwhile waits: thawed by the clock
