@@ -70,6 +70,8 @@ app.conf.update(
     # --- Redis: start before it does, and never give up on it
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # A Redis that is full or read-only answers with an error on the channel: wait for it, as for one that is down.
+    broker_channel_error_retry=True,
     broker_pool_limit=10,
     broker_transport_options=transport_options(settings.visibility_timeout_s),
 )

@@ -20,10 +20,11 @@ from tests.faults.soak import Fault, SoakPlan, SoakReport, World, plan, soak
 from tests.faults.tcp_proxy import Kind
 
 DRAINED_S = 900.0  # a store that did not answer is asked again after up to five minutes
+# Few kill: a child takes seconds to come back.
 DOCUMENTS = (
-    (READ,),
-    (READ, READ, READ),
-    (sleep(0.2), READ, sleep(0.2), READ, READ),
+    *[(READ,)] * 8,
+    *[(READ, READ, READ)] * 4,
+    *[(sleep(0.2), READ, sleep(0.2), READ, READ)] * 4,
     (Command(action="exit", amount=3, times=1), READ),
     (Command(action="sys_exit", times=1),),
     (READ, Command(action="segfault", times=1), READ),
@@ -84,7 +85,9 @@ def faults_of(fleet: Fleet) -> list[Fault]:
 
     def device(chance: random.Random) -> None:
         node = chance.choice((fleet.first, fleet.second))
-        chance.choice((node.kill_child, node.kill_main, node.kill_group))()
+        kill = chance.choice((node.kill_child, node.kill_main, node.kill_group))
+        if node.children():  # none: it is coming up, or has died of an earlier fault
+            kill()
 
     def freeze_redis(chance: random.Random) -> None:
         fleet.control.pause()  # whoever submits meanwhile waits: thawed by the clock

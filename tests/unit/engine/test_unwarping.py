@@ -78,7 +78,8 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
         for top, bottom in ((0, 3), (1, 2)):
             x, y = (polygon[top] + polygon[bottom]) / 2
             drawn = 50 + 90 * row + 19 + float(bend(x))
-            assert abs(y - drawn) <= 8
+            # A quarter of a line's height: what UVDoc lays flat is not quite straight, and the box is.
+            assert abs(y - drawn) <= 10
 
 
 def test_a_place_on_a_curved_page_is_reported_where_it_was_drawn() -> None:
