@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import uuid_utils
+
 from producer.backends.redis_store.connection import Connection, job_key, pairs
 from producer.backends.redis_store.rows import counted_pages, json_or_empty, plan_of, record_of
 from producer.contract.jobs import JobError, JobState
@@ -20,7 +22,9 @@ class RedisLeases:
 
     def claim(self, worker: Worker, *, lease_s: float) -> Claim | None:
         # Any: a nested answer, whose shape claim.lua states.
-        answer: Any = self._redis.run("claim", worker.holder, worker.device, _ms(lease_s), *worker.queues)
+        answer: Any = self._redis.run(
+            "claim", worker.holder, worker.device, _ms(lease_s), uuid_utils.uuid7().hex, *worker.queues
+        )
         if not answer:
             return None
         job_id, unit, token, deaths, waits, row, crashes, more = answer

@@ -1,8 +1,11 @@
 -- Take the unit whose turn it is: high priority first, but every 4th claim looks at normal first and every 16th at low;
 -- then the owner served longest ago; then its job that has waited longest.
--- ARGV: holder, device, lease_ms, queue, ... Answers nothing; or id, unit, token, deaths, waits, record,
--- crashes, queues with more.
-local holder, device, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+-- ARGV: holder, device, lease_ms, call, queue, ... Answers nothing; or id, unit, token, deaths, waits, record,
+-- crashes, queues with more. `call` is of one claim alone: the client sends a script again when its answer was lost, and
+-- then gets the unit that it has.
+local holder, device, lease_ms, call = ARGV[1], ARGV[2], tonumber(ARGV[3]), P .. 'call:' .. ARGV[4]
+local FIRST_QUEUE = 5
+local CALL_MS = 60000 -- longer than a client tries
 local TRIES = 200 -- entries of jobs that ended meanwhile are swept as they are met, this many a claim
 local turn = redis.call('INCR', P .. 'turns')
 redis.call('PEXPIRE', P .. 'turns', 3600000)
@@ -13,7 +16,7 @@ if turn % 16 == 0 then order = {'low', 'normal', 'high'} end
 local function next_owner()
   for _, priority in ipairs(order) do
     local best, best_ready, best_score
-    for at = 4, #ARGV do
+    for at = FIRST_QUEUE, #ARGV do
       local ready = P .. 'ready:' .. ARGV[at] .. ':' .. priority
       local head = redis.call('ZRANGE', ready, 0, 0, 'WITHSCORES')
       if head[1] and (not best_score or tonumber(head[2]) < best_score) then
@@ -55,12 +58,13 @@ local function start(id, n, owner, ready)
   offer(id)
   redis.call('SET', P .. 'served:' .. owner, tick, 'PX', SERVED_MS)
   redis.call('ZADD', ready, 'XX', tick, owner)
-  return token, unit
+  redis.call('SET', call, id .. ' ' .. n .. ' ' .. token, 'PX', CALL_MS)
+  return unit
 end
 
 local function queues_with_more()
   local more = {}
-  for at = 4, #ARGV do
+  for at = FIRST_QUEUE, #ARGV do
     for _, priority in ipairs(PRIORITIES) do
       if redis.call('EXISTS', P .. 'ready:' .. ARGV[at] .. ':' .. priority) == 1 then
         more[#more + 1] = ARGV[at]
@@ -82,6 +86,14 @@ local function crashes_of(id)
   return found
 end
 
+local function claimed(id, n, unit)
+  local record = redis.call('HGETALL', job_key(id))
+  return {id, n, unit.token, unit.deaths, unit.waits or 0, record, crashes_of(id), queues_with_more()}
+end
+
+local id, n, token = string.match(redis.call('GET', call) or '', '^(%S+) (%S+) (%S+)$')
+local mine = id and held(id, n, token)
+if mine then return claimed(id, n, mine) end
 for _ = 1, TRIES do
   local owner, ready = next_owner()
   if not owner then return {} end
@@ -96,8 +108,7 @@ for _ = 1, TRIES do
   else
     local n = is_open(state) and next_unit(id)
     if n then
-      local token, unit = start(id, n, owner, ready)
-      return {id, n, token, unit.deaths, unit.waits or 0, redis.call('HGETALL', job_key(id)), crashes_of(id), queues_with_more()}
+      return claimed(id, n, start(id, n, owner, ready))
     end
     unready(id)
   end
