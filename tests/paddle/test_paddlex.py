@@ -54,7 +54,7 @@ def options_of(case: Case, models: Path, **more: OptionValue) -> dict[str, Optio
 
 @pytest.fixture(scope="session")
 def engine(models: Path) -> Iterator[OCREngine]:
-    with OCREngine(**options_of(case_named("turned"), models, cpu_threads=2)) as loaded:
+    with OCREngine(**options_of(case_named("turned"), models, cpu_threads=2, profile="paddleocr-3.7")) as loaded:
         yield loaded
 
 
