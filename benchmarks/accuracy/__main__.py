@@ -20,6 +20,7 @@ _DRAWN_PAGES = 40
 _WEIGHTS: Mapping[str, OptionValue] = {
     "text_detection_model_name": "PP-OCRv6_small_det",
     "text_recognition_model_name": "PP-OCRv6_small_rec",
+    "textline_orientation_model_name": "PP-LCNet_x1_0_textline_ori",
 }
 SETTINGS: Mapping[str, Mapping[str, OptionValue]] = {
     "default": {},
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def _rows(name: str, pages: list[Page]) -> Iterator[str]:
-    with OCREngine(**_WEIGHTS, **SETTINGS[name]) as engine:
+    with OCREngine(**{**_WEIGHTS, **SETTINGS[name]}) as engine:
         for group in dict.fromkeys(page.group for page in pages):
             total = total_of([_score(engine, page) for page in pages if page.group == group])
             yield (
