@@ -15,6 +15,8 @@ from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
+# Numbers in a batch above which its request is not kept: a page is above, and a line of more than 1600 pixels.
+_LARGE = 3 * 48 * 1600
 _Result = TypeVar("_Result")
 
 
@@ -45,8 +47,8 @@ def plan_properties(plan: RuntimePlan, *, has_bf16: bool) -> dict[str, str | int
 class OpenVinoRuntime:
     """One ONNX model on the CPU, its shapes left open. `run` and `best` may be called from several threads.
 
-    There are as many requests as streams, and a caller waits for a free one: each request keeps the memory of the
-    largest batch it saw.
+    There are as many requests as streams, and a caller waits for a free one. A request keeps the memory of its largest
+    batch, half a gigabyte for a page: after a large one it is thrown away, which costs nothing measurable.
     """
 
     def __init__(self, weights: bytes, plan: RuntimePlan, /) -> None:
@@ -69,8 +71,9 @@ class OpenVinoRuntime:
         self._metadata = _metadata_of(model)
         # Any: the library's request, whose type is only known once it is imported.
         self._free: SimpleQueue[Any] = SimpleQueue()
+        self._new_request = compiled.create_infer_request
         for _ in range(int(properties["NUM_STREAMS"])):
-            self._free.put(compiled.create_infer_request())
+            self._free.put(self._new_request())
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -100,6 +103,9 @@ class OpenVinoRuntime:
                 raise OutOfMemory from error
             raise InternalError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
         finally:
+            if batch.size > _LARGE:
+                del request  # first, so that the memory of two is never held
+                request = self._new_request()
             self._free.put(request)
 
 
