@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-
-import puremagic
 
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, TooLarge, UnsupportedMedia
@@ -23,12 +22,15 @@ _SUFFIX = {
     "image/bmp": ".bmp",
     "image/tiff": ".tif",
 }
-_ALIASES = {
-    "image/x-ms-bmp": "image/bmp",
-    "image/x-bmp": "image/bmp",
-    "image/jpg": "image/jpeg",
-    "image/tif": "image/tiff",
-}
+# PNG specification 5.2, ITU-T T.81 B.1.1, TIFF 6.0 section 2 and the BigTIFF design, RFC 9649 section 2.4.
+_SIGNATURES = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), "image/png"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
+    (re.compile(rb"II[*+]\0|MM\0[*+]"), "image/tiff"),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), "image/webp"),
+    # Two letters prove little: the size of the second header, one of a few, is looked at as well.
+    (re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL), "image/bmp"),
+)
 _HEAD_BYTES = 2048
 _PDF_HEADER_WITHIN = 1024  # ISO 32000-1, annex H: readers accept the header this far into the file
 
@@ -73,12 +75,7 @@ def media_type_of(head: bytes) -> str:
     """The media type that the first bytes show, never the name. Raises: UnsupportedMedia."""
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
         return "application/pdf"
-    try:
-        guesses = puremagic.magic_string(head)
-    except (puremagic.PureError, ValueError):
-        guesses = []
-    for guess in guesses:
-        media_type = str(_ALIASES.get(guess.mime_type, guess.mime_type))
-        if media_type in _SUFFIX and media_type != "application/pdf":
+    for signature, media_type in _SIGNATURES:
+        if signature.match(head):
             return media_type
     raise UnsupportedMedia()

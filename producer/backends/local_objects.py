@@ -31,7 +31,7 @@ class LocalObjectStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
+        self._root = root.resolve()
 
     def put(self, key: str, body: bytes | BinaryIO, *, media_type: str) -> None:
         """Write beside the target, make it durable, then rename: a crash leaves the old object or the new."""
@@ -110,7 +110,7 @@ class LocalObjectStore:
         """Where `key` lives, links followed: a link below the root must not lead out of it."""
         path = self._root / check_key(key)
         with _io_errors(key):
-            inside = path.resolve().is_relative_to(self._root.resolve())
+            inside = path.resolve().is_relative_to(self._root)
         if not inside:
             raise InvalidRequest(f"Object key {key!r} is refused: a link leads out of the store.")
         return path
