@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the producer's commands to the `ocrfleet` command."""
     for command in _FOLLOW + _MANAGE:
         app.command()(command)
+    app.command("list")(jobs.list_)
     app.add_typer(dead.app, name="dead")
     app.add_typer(webhooks.app, name="webhooks")
     for command in _SYSTEM:

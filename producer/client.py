@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,7 +12,7 @@ from typing import BinaryIO, Self
 import httpx
 
 from producer.contract import errors
-from producer.contract.jobs import DeadLetter, Job, JobRequest
+from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
 from producer.contract.webhooks import DeliveryRecord
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -92,6 +92,19 @@ class OcrFleetClient:
             if time.monotonic() >= deadline:
                 raise errors.WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
 
+    def jobs(
+        self,
+        *,
+        status: Sequence[JobState | str] = (),
+        tag: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> JobList:
+        """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None."""
+        wanted: dict[str, float | str | Sequence[str]] = {"status": tuple(status), "limit": limit}
+        wanted |= {name: value for name, value in (("tag", tag), ("cursor", cursor)) if value is not None}
+        return JobList.model_validate_json(self._send("GET", "/v1/jobs", params=wanted).content)
+
     def cancel(self, job_id: str) -> Job:
         return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/cancel").content)
 
@@ -144,7 +157,7 @@ class OcrFleetClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, float | str] | None = None,
+        params: Mapping[str, float | str | Sequence[str]] | None = None,
         files: Mapping[str, _Part] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
+from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
 
 
@@ -47,8 +48,14 @@ class Jobs(Protocol):
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""
 
-    def dead(self, *, limit: int) -> list[str]:
-        """Jobs that gave up on a document or a page that may be tried again, newest first."""
+    def page_of(self, wanted: JobFilter, *, after: str | None, limit: int) -> JobsPage:
+        """At most `limit` jobs that are kept, newest first, older than the one with id `after`.
+
+        Takes time by the page, not by the number of jobs. A page may be short of `limit` before the last.
+        """
+
+    def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
+        """Jobs that gave up on a document or a page that may be tried again, newest first; None: of every owner."""
 
 
 class Leases(Protocol):

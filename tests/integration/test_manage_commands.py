@@ -50,6 +50,19 @@ def gave_up(run: Run, store: RedisJobStore, *options: str) -> str:
     return job_id
 
 
+def test_jobs_are_listed_by_command(run: Run) -> None:
+    first, second = submitted(run, "--tag", "a"), submitted(run)
+    listed = json.loads(run("list", "--json").stdout)
+    assert [job["id"] for job in listed["jobs"]] == [second, first]
+    assert [job["id"] for job in json.loads(run("list", "--tag", "a", "--json").stdout)["jobs"]] == [first]
+    run("cancel", second)
+    assert run("list", "--status", "cancelled").stdout.startswith(second)
+    page = run("list", "--limit", "1")
+    assert f"--cursor {second}" in page.stderr
+    assert run("list", "--cursor", second).stdout.startswith(first)
+    assert run("list", "--cursor", "wrong").exit_code == 2
+
+
 def test_dead_letters_are_listed_shown_and_retried(run: Run, store: RedisJobStore) -> None:
     first, second, third = (gave_up(run, store) for _ in range(3))
     assert {job["id"] for job in json.loads(run("dead", "list", "--json").stdout)} == {first, second, third}

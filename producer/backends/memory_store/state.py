@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from producer.contract.errors import NotFound
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
+from producer.contract.listing import JobFilter
 from producer.contract.names import queue_of
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
 
@@ -75,6 +76,10 @@ class Entry:
     def units_total(self) -> int:
         """Before it is planned a job has one unit."""
         return -(-self.plan.pages_total // self.plan.unit_pages) if self.plan else 1
+
+    def matches(self, wanted: JobFilter) -> bool:
+        is_tagged = wanted.tag is None or self.new.request.tag == wanted.tag
+        return self.new.owner == wanted.owner and is_tagged and (not wanted.states or self.state in wanted.states)
 
     def record(self) -> JobRecord:
         request = self.new.request

@@ -20,6 +20,7 @@ local ttl, retention = tonumber(ARGV[6]), tonumber(ARGV[7])
 local keep = now + ttl + retention
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', owner, 'created_ms', now, 'expires_ms', now + ttl, 'ttl_ms', ttl,
   'retention_ms', retention, 'keep_until_ms', keep, unpack(ARGV, 9))
+enlist(id)
 if idem ~= '' then redis.call('HSET', job_key(id), 'idempotency_key', idem) end
 if reuse ~= '' then redis.call('HSET', job_key(id), 'reuse_key', reuse) end
 redis.call('PEXPIREAT', job_key(id), keep + GRACE_MS)
