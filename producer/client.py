@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -13,6 +13,7 @@ import httpx
 
 from producer.contract import errors
 from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest
 from producer.contract.webhooks import DeliveryRecord
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -30,6 +31,9 @@ _BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
         errors.NotFound,
         errors.NotFinished,
         errors.Expired,
+        errors.Unauthorized,
+        errors.Forbidden,
+        errors.RateLimited,
         errors.Unavailable,
     )
 }
@@ -125,6 +129,19 @@ class OcrFleetClient:
         """One job with the error of each of its failed pages."""
         return DeadLetter.model_validate_json(self._send("GET", f"/v1/dead-letters/{job_id}").content)
 
+    def create_key(self, wanted: KeyRequest) -> CreatedKey:
+        """A new API key; its secret is in the answer and nowhere else."""
+        answer = self._send("POST", "/v1/keys", json=wanted.model_dump(mode="json", exclude_defaults=True))
+        return CreatedKey.model_validate_json(answer.content)
+
+    def list_keys(self) -> KeyList:
+        """Every API key, oldest first."""
+        return KeyList.model_validate_json(self._send("GET", "/v1/keys").content)
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on the API key is refused."""
+        self._send("DELETE", f"/v1/keys/{key_id}")
+
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first."""
         found = self._send("GET", "/v1/webhook-deliveries", params={"job_id": job_id}).json()["deliveries"]
@@ -159,10 +176,11 @@ class OcrFleetClient:
         *,
         params: Mapping[str, float | str | Sequence[str]] | None = None,
         files: Mapping[str, _Part] | None = None,
+        json: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, params=params, files=files, headers=headers)
+            answer = self._http.request(method, path, params=params, files=files, json=json, headers=headers)
         except httpx.TransportError as error:
             raise errors.Unavailable(f"{self._http.base_url} cannot be reached: {error}") from error
         _raise_for_error(answer)
@@ -176,7 +194,7 @@ def _raise_for_error(answer: httpx.Response) -> None:
     try:
         body = answer.json()["error"]
         code, message, details = body["code"], body["message"], body["details"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (JSONDecodeError, KeyError, TypeError):
         raise errors.Unavailable(f"the server answered HTTP {answer.status_code} without an error body") from None
     if code in _BY_CODE:
         raise _BY_CODE[code](message, details=details)

@@ -11,11 +11,13 @@ from typing import BinaryIO
 from producer.contract import names
 from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome
 from producer.contract.listing import PAGE_MAX, JobFilter
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
 from producer.intake import Intake, ProducerLimits, put_manifest
+from producer.keyring import KeyRing
 from producer.requests import parse_request
 from producer.source import opened_source
 
@@ -25,7 +27,7 @@ _DEAD_MAX = 1000
 class Producer:
     """Submit and follow jobs. Safe to share between threads.
 
-    owner: whose jobs these are; those of others are not found. None is the operator, who reaches every job, and whose
+    tenant: whose jobs these are; those of others are not found. None is the operator, who reaches every job, and whose
     own have the owner ''.
 
     Every method raises `Unavailable` (retryable) while Redis or the object store does not answer.
@@ -38,9 +40,11 @@ class Producer:
         queue: Queue,
         limits: ProducerLimits,
         *,
-        owner: str | None = None,
+        tenant: Tenant | None = None,
     ) -> None:
-        self._owner = owner
+        self.keys = KeyRing(store.keys)
+        self._tenant = tenant or Tenant()
+        self._owner = tenant.owner if tenant else None
         self._limits = limits
         self._store = store
         self._jobs = store.jobs
@@ -48,9 +52,9 @@ class Producer:
         self._queue = queue
         self._intake = Intake(jobs=store.jobs, objects=objects, doorbell=queue, limits=limits)
 
-    def of(self, owner: str) -> Producer:
+    def of(self, tenant: Tenant) -> Producer:
         """The same for the jobs of one owner, over the same connections; only the first is to be closed."""
-        return Producer(self._store, self._objects, self._queue, self._limits, owner=owner)
+        return Producer(self._store, self._objects, self._queue, self._limits, tenant=tenant)
 
     def close(self) -> None:
         self._queue.close()
@@ -90,7 +94,7 @@ class Producer:
     ) -> tuple[Job, bool]:
         """`submit` for a parsed request: the job, and whether it is new."""
         submitted = self._intake.accept(
-            stream, request, filename=filename, idempotency_key=idempotency_key, owner=self._owner or ""
+            stream, request, filename=filename, idempotency_key=idempotency_key, tenant=self._tenant
         )
         return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
@@ -131,7 +135,7 @@ class Producer:
             raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged")
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
-        wanted = JobFilter(owner=self._owner or "", states=_states(status), tag=tag)
+        wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
@@ -182,6 +186,18 @@ class Producer:
         job = self.status(job_id)
         pages = {page: error for page, error in sorted(self._jobs.pages(job_id).items()) if error}
         return DeadLetter(job=job, pages=pages)
+
+    def create_key(self, wanted: KeyRequest) -> CreatedKey:
+        """A new API key; its secret is in the answer and nowhere else."""
+        return self.keys.create(wanted)
+
+    def list_keys(self) -> KeyList:
+        """Every API key, oldest first."""
+        return KeyList(keys=self.keys.all())
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on the API key is refused. Raises: NotFound."""
+        self.keys.revoke(key_id)
 
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first. Raises: NotFound."""

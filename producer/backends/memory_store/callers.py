@@ -5,7 +5,7 @@ from __future__ import annotations
 from producer.backends.memory_store.state import CANCELLED, Entry, State
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
 from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import DeliveryState, event_id
 
@@ -29,6 +29,8 @@ class MemoryJobs:
                 return answer
             if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
                 raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
+            if job.max_pages is not None and state.in_flight(job.owner) >= job.max_pages:
+                raise too_many_pages(job)
             now = state.now()
             entry = Entry(new=job, created=now, expires=now + job.ttl_s, keep_until=now + job.ttl_s + job.retention_s)
             entry.events.append(Event(id=f"{int(now * 1000) - 1}-0", type="job.queued", data={}))

@@ -160,6 +160,11 @@ class State:
             raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
         return self.jobs[job_id]
 
+    def in_flight(self, owner: str) -> int:
+        """Pages of the owner's unfinished jobs; one that nobody has opened counts as one."""
+        open_ = (one for one in self.jobs.values() if one.new.owner == owner and not one.state.is_terminal)
+        return sum(one.plan.pages_total if one.plan else 1 for one in open_)
+
     def held(self, lease: Lease) -> tuple[Entry, Unit] | None:
         """The job and unit of a lease that still counts."""
         entry = self.jobs.get(lease.job_id)

@@ -20,6 +20,7 @@ _SCRIPTS = (
     *("submit", "list", "cancel", "retry", "forget"),
     *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
     *("revisit", "backlog", "restore", "swept"),
+    "admit",
     *("webhook_claim", "webhook_settle", "webhook_redeliver"),
 )
 

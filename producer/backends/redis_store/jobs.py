@@ -10,10 +10,11 @@ from producer.backends.redis_store.connection import PREFIX, Connection, availab
 from producer.backends.redis_store.rows import counted_pages, record_of, request_row
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
 from producer.contract.listing import JobFilter, JobsPage
 
 _EVENTS_BATCH = 500
+_UNBOUNDED = 2**53
 
 
 class RedisJobs:
@@ -27,12 +28,15 @@ class RedisJobs:
             "submit",
             *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
             *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
+            _UNBOUNDED if job.max_pages is None else job.max_pages,
             *chain.from_iterable(request_row(job.request, job.source).items()),
         )
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
         if outcome == "full":
             raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
+        if outcome == "quota":
+            raise too_many_pages(job)
         return Submitted(job_id=job_id, outcome=SubmitOutcome(outcome), ring=ring or None)
 
     def get(self, job_id: str) -> JobRecord:

@@ -17,6 +17,7 @@ end
 redis.call('ZREM', KEEP, id)
 drop_dead(id)
 delist(id)
+if is_open(field(id, 'state')) then land(id) end
 -- So that a worker in the middle of it can tell a deleted job from one that was lost with Redis.
 redis.call('SET', P .. 'forgotten:' .. id, now, 'PX', GRACE_MS)
 redis.call('DEL', job, job .. ':units', job .. ':redo', job .. ':pages', job .. ':events')

@@ -6,6 +6,7 @@
 -- ready:{queue}:{priority}          owners with work, the one served longest ago first
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
 -- forgotten:{id}   that a job was deleted
+-- flight:{owner}   pages of the owner's unfinished jobs
 -- list:{owner}:{state}, list:{owner}:{state}:{tag}   ids of jobs, all with one score: ids sort by their time
 -- due              job or job/unit -> when to look at it again
 local P = KEYS[1]
@@ -34,12 +35,25 @@ local function list_keys(id)
   return row[3] and {key, key .. ':' .. row[3]} or {key}
 end
 
--- Add to an index that lives as long as the longest kept of its jobs.
-local function add_to(key, score, id)
-  redis.call('ZADD', key, score, id)
+-- A key of several jobs lives as long as the one of them that is kept longest.
+local function outlive(key, id)
   local gone = number(id, 'keep_until_ms') + GRACE_MS
   if redis.call('PTTL', key) < gone - now then redis.call('PEXPIREAT', key, gone) end
 end
+
+local function add_to(key, score, id)
+  redis.call('ZADD', key, score, id)
+  outlive(key, id)
+end
+
+-- The owner has so many more pages in flight. An unfinished job counts with its pages, or 1 while nobody has opened it.
+local function fly(id, pages)
+  local flight = P .. 'flight:' .. field(id, 'owner')
+  redis.call('INCRBY', flight, pages)
+  outlive(flight, id)
+end
+
+local function land(id) fly(id, -tonumber(field(id, 'pages_total') or 1)) end
 
 local function enlist(id)
   for _, key in ipairs(list_keys(id)) do add_to(key, 0, id) end
@@ -140,6 +154,7 @@ end
 local function finish(id, state, error, outputs, is_dead)
   local job = job_key(id)
   local keep = now + number(id, 'retention_ms')
+  land(id)
   unready(id)
   redis.call('ZREM', DUE, id)
   for _, n in ipairs(redis.call('HKEYS', job .. ':units')) do redis.call('ZREM', DUE, id .. '/' .. n) end

@@ -17,6 +17,7 @@ enlist(id)
 redis.call('ZADD', KEEP, keep, id)
 local state, reuse = field(id, 'state'), field(id, 'reuse_key')
 if is_open(state) then
+  fly(id, 1)
   redis.call('ZADD', DUE, number(id, 'expires_ms'), id)
   return {'created', id, offer(id)}
 end

@@ -21,6 +21,7 @@ end
 redis.call('HDEL', job, 'finished_ms', 'started_ms', 'error', 'outputs', 'pages_total', 'units_total', 'next_unit', 'units_done')
 redis.call('HSET', job, 'expires_ms', now + number(id, 'ttl_ms'), 'keep_until_ms', keep, 'pages_failed', 0)
 become(id, 'queued')
+fly(id, 1)
 redis.call('HINCRBY', job, 'run', 1)
 keep_until(id, keep)
 redis.call('ZADD', KEEP, keep, id)
