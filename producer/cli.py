@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from producer.commands import dead, jobs, results, system, webhooks
+from producer.commands import dead, jobs, keys, results, system, webhooks
 
 _FOLLOW: tuple[Callable[..., None], ...] = (jobs.submit, jobs.status, jobs.wait, results.result)
 _MANAGE: tuple[Callable[..., None], ...] = (jobs.cancel, jobs.retry, jobs.delete)
@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
     """Add the producer's commands to the `ocrfleet` command."""
     for command in _FOLLOW + _MANAGE:
         app.command()(command)
+    app.command("list")(jobs.list_)
     app.add_typer(dead.app, name="dead")
     app.add_typer(webhooks.app, name="webhooks")
+    app.add_typer(keys.app, name="keys")
     for command in _SYSTEM:
         app.command()(command)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -12,7 +12,8 @@ from typing import BinaryIO, Self
 import httpx
 
 from producer.contract import errors
-from producer.contract.jobs import DeadLetter, Job, JobRequest
+from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest
 from producer.contract.webhooks import DeliveryRecord
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -30,6 +31,9 @@ _BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
         errors.NotFound,
         errors.NotFinished,
         errors.Expired,
+        errors.Unauthorized,
+        errors.Forbidden,
+        errors.RateLimited,
         errors.Unavailable,
     )
 }
@@ -92,6 +96,19 @@ class OcrFleetClient:
             if time.monotonic() >= deadline:
                 raise errors.WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
 
+    def jobs(
+        self,
+        *,
+        status: Sequence[JobState | str] = (),
+        tag: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> JobList:
+        """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None."""
+        wanted: dict[str, float | str | Sequence[str]] = {"status": tuple(status), "limit": limit}
+        wanted |= {name: value for name, value in (("tag", tag), ("cursor", cursor)) if value is not None}
+        return JobList.model_validate_json(self._send("GET", "/v1/jobs", params=wanted).content)
+
     def cancel(self, job_id: str) -> Job:
         return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/cancel").content)
 
@@ -111,6 +128,19 @@ class OcrFleetClient:
     def dead_letter(self, job_id: str) -> DeadLetter:
         """One job with the error of each of its failed pages."""
         return DeadLetter.model_validate_json(self._send("GET", f"/v1/dead-letters/{job_id}").content)
+
+    def create_key(self, wanted: KeyRequest) -> CreatedKey:
+        """A new API key; its secret is in the answer and nowhere else."""
+        answer = self._send("POST", "/v1/keys", json=wanted.model_dump(mode="json", exclude_defaults=True))
+        return CreatedKey.model_validate_json(answer.content)
+
+    def list_keys(self) -> KeyList:
+        """Every API key, oldest first."""
+        return KeyList.model_validate_json(self._send("GET", "/v1/keys").content)
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on the API key is refused."""
+        self._send("DELETE", f"/v1/keys/{key_id}")
 
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first."""
@@ -144,12 +174,13 @@ class OcrFleetClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, float | str] | None = None,
+        params: Mapping[str, float | str | Sequence[str]] | None = None,
         files: Mapping[str, _Part] | None = None,
+        json: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, params=params, files=files, headers=headers)
+            answer = self._http.request(method, path, params=params, files=files, json=json, headers=headers)
         except httpx.TransportError as error:
             raise errors.Unavailable(f"{self._http.base_url} cannot be reached: {error}") from error
         _raise_for_error(answer)
@@ -163,7 +194,7 @@ def _raise_for_error(answer: httpx.Response) -> None:
     try:
         body = answer.json()["error"]
         code, message, details = body["code"], body["message"], body["details"]
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (JSONDecodeError, KeyError, TypeError):
         raise errors.Unavailable(f"the server answered HTTP {answer.status_code} without an error body") from None
     if code in _BY_CODE:
         raise _BY_CODE[code](message, details=details)

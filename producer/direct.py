@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from producer.contract import names
-from producer.contract.errors import Expired, JobFailed, NotFinished, NotFound, WaitTimeout
-from producer.contract.jobs import DeadLetter, Event, Job, JobRecord, JobRequest, JobState
+from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome
+from producer.contract.listing import PAGE_MAX, JobFilter
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
 from producer.intake import Intake, ProducerLimits, put_manifest
+from producer.keyring import KeyRing
 from producer.requests import parse_request
 from producer.source import opened_source
 
@@ -23,15 +27,34 @@ _DEAD_MAX = 1000
 class Producer:
     """Submit and follow jobs. Safe to share between threads.
 
+    tenant: whose jobs these are; those of others are not found. None is the operator, who reaches every job, and whose
+    own have the owner ''.
+
     Every method raises `Unavailable` (retryable) while Redis or the object store does not answer.
     """
 
-    def __init__(self, store: JobStore, objects: ObjectStore, queue: Queue, limits: ProducerLimits) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        objects: ObjectStore,
+        queue: Queue,
+        limits: ProducerLimits,
+        *,
+        tenant: Tenant | None = None,
+    ) -> None:
+        self.keys = KeyRing(store.keys)
+        self._tenant = tenant or Tenant()
+        self._owner = tenant.owner if tenant else None
+        self._limits = limits
         self._store = store
         self._jobs = store.jobs
         self._objects = objects
         self._queue = queue
         self._intake = Intake(jobs=store.jobs, objects=objects, doorbell=queue, limits=limits)
+
+    def of(self, tenant: Tenant) -> Producer:
+        """The same for the jobs of one owner, over the same connections; only the first is to be closed."""
+        return Producer(self._store, self._objects, self._queue, self._limits, tenant=tenant)
 
     def close(self) -> None:
         self._queue.close()
@@ -68,11 +91,10 @@ class Producer:
         *,
         filename: str | None,
         idempotency_key: str | None,
-        owner: str = "",
     ) -> tuple[Job, bool]:
-        """`submit` for a parsed request of one owner: the job, and whether it is new."""
+        """`submit` for a parsed request: the job, and whether it is new."""
         submitted = self._intake.accept(
-            stream, request, filename=filename, idempotency_key=idempotency_key, owner=owner
+            stream, request, filename=filename, idempotency_key=idempotency_key, tenant=self._tenant
         )
         return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
@@ -96,9 +118,30 @@ class Producer:
         self._record(job_id)
         return self._jobs.events(job_id, after=after)
 
+    def jobs(
+        self,
+        *,
+        status: Sequence[JobState | str] = (),
+        tag: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> JobList:
+        """Jobs that are kept, newest first: in one of the states of `status` (none: any), with `tag` (None: any).
+
+        cursor: the `next_cursor` of the page before. A page may be shorter than `limit`: go on until that is None.
+        Raises: InvalidRequest.
+        """
+        if cursor is not None and not names.JOB_ID.fullmatch(cursor):
+            raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged")
+        if not 1 <= limit <= PAGE_MAX:
+            raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
+        wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag)
+        page = self._jobs.page_of(wanted, after=cursor, limit=limit)
+        return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
+
     def cancel(self, job_id: str) -> Job:
         """Stop the job: at once when it waits, within a page when it runs. Raises: NotFound."""
-        self._jobs.cancel(_checked(job_id))
+        self._jobs.cancel(self._record(job_id).job.id)
         record = self._record(job_id)
         if record.job.status is JobState.CANCELLED:
             put_manifest(self._objects, record)
@@ -106,7 +149,7 @@ class Producer:
 
     def retry(self, job_id: str) -> Job:
         """Run an ended job again: the pages that failed, or the whole. Raises: NotFound, InvalidRequest, Expired."""
-        ring = self._jobs.retry(_checked(job_id))
+        ring = self._jobs.retry(self._record(job_id).job.id)
         record = self._record(job_id)
         put_manifest(self._objects, record)
         self._intake.ring(ring)
@@ -116,12 +159,14 @@ class Producer:
         """Delete the job with everything that was stored for it; a running one stops. Raises: NotFound.
 
         The record goes first: a worker that still writes finds its lease stale, and takes its objects with it.
-        Without a record there may still be objects: of a deletion during which the store did not answer.
+        Without a record there may still be objects: of a deletion during which the store did not answer. Those of a
+        job that was lost with Redis are the operator's alone to delete.
         """
         try:
-            self._jobs.forget(_checked(job_id))
+            self._jobs.forget(self._record(job_id).job.id)
         except NotFound:
-            if names.JOB_ID.fullmatch(job_id) and self._objects.delete(names.job_prefix(job_id)):
+            is_gone = names.JOB_ID.fullmatch(job_id) and (self._owner is None or self._jobs.was_forgotten(job_id))
+            if is_gone and self._objects.delete(names.job_prefix(job_id)):
                 return
             raise
         self._objects.delete(names.job_prefix(job_id))
@@ -129,7 +174,7 @@ class Producer:
     def dead_letters(self, *, limit: int = 100) -> list[Job]:
         """Jobs that gave up on a document or a page and may be run again with `retry`, newest first."""
         found = []
-        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX)):
+        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX), owner=self._owner):
             try:
                 found.append(self.status(job_id))
             except NotFound:
@@ -142,6 +187,18 @@ class Producer:
         pages = {page: error for page, error in sorted(self._jobs.pages(job_id).items()) if error}
         return DeadLetter(job=job, pages=pages)
 
+    def create_key(self, wanted: KeyRequest) -> CreatedKey:
+        """A new API key; its secret is in the answer and nowhere else."""
+        return self.keys.create(wanted)
+
+    def list_keys(self) -> KeyList:
+        """Every API key, oldest first."""
+        return KeyList(keys=self.keys.all())
+
+    def revoke_key(self, key_id: str) -> None:
+        """From now on the API key is refused. Raises: NotFound."""
+        self.keys.revoke(key_id)
+
     def deliveries(self, job_id: str) -> list[DeliveryRecord]:
         """The webhook deliveries of a job, oldest first. Raises: NotFound."""
         self._record(job_id)
@@ -152,6 +209,7 @@ class Producer:
         match = names.EVENT_ID.fullmatch(event_id)
         if not match:
             raise NotFound(f"{event_id[:80]!r} is not the id of a delivery")
+        self._record(match["job_id"])
         self._store.outbox.redeliver(event_id)
         return next(one for one in self._store.outbox.deliveries(match["job_id"]) if one.id == event_id)
 
@@ -188,7 +246,6 @@ class Producer:
         try:
             self._objects.head(key)
         except NotFound:
-            self.status(job_id)
             self._check_kept(job_id)
             raise
         return self._objects.presign(key, expires_s=expires_s)
@@ -203,7 +260,7 @@ class Producer:
             shutil.copyfileobj(stream, file)
 
     def _file_key(self, job_id: str, name: str) -> str:
-        key = names.file_key(_checked(job_id), name)
+        key = names.file_key(self._record(job_id).job.id, name)
         if key is None:
             raise NotFound(f"jobs have no file named {name!r}")
         return key
@@ -216,11 +273,18 @@ class Producer:
             raise Expired() from error
 
     def _record(self, job_id: str) -> JobRecord:
-        return self._jobs.get(_checked(job_id))
+        """A job of the owner; the only way to one. Anything but an id in its one form never reaches a key."""
+        if not names.JOB_ID.fullmatch(job_id):
+            raise NotFound(f"{job_id[:64]!r} is not a job id")
+        record = self._jobs.get(job_id)
+        if self._owner not in (None, record.owner):  # said as of one that is not there: ids are nobody else's business
+            raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
+        return record
 
 
-def _checked(job_id: str) -> str:
-    """A job id in its one form; anything else names no job and never reaches a key."""
-    if not names.JOB_ID.fullmatch(job_id):
-        raise NotFound(f"{job_id[:64]!r} is not a job id")
-    return job_id
+def _states(names_of: Sequence[JobState | str]) -> tuple[JobState, ...]:
+    """Raises: InvalidRequest."""
+    try:
+        return tuple(dict.fromkeys(JobState(name) for name in names_of))
+    except ValueError as error:
+        raise InvalidRequest(f"status: {error}; choose from {', '.join(JobState)}") from error

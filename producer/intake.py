@@ -12,8 +12,9 @@ import structlog
 import uuid_utils
 
 from producer.contract import names
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, Refused, Unavailable
+from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused, Unavailable
 from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceInfo, links_of
+from producer.contract.keys import Tenant
 from producer.contract.leases import NewJob, Submitted
 from producer.contract.manifest import Manifest
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
@@ -50,17 +51,17 @@ class Intake:
         *,
         filename: str | None,
         idempotency_key: str | None,
-        owner: str,
+        tenant: Tenant,
     ) -> Submitted:
         """Make a job of a seekable stream.
 
         The document and the manifest go to the store first, then one script creates the record, only then workers are
         told. A crash in between leaves either unreferenced bytes or a job that the reconciler rings for.
-        Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch, Unavailable.
+        Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch, RateLimited, Unavailable.
         """
-        self._check(request, idempotency_key, owner)
+        self._check(request, idempotency_key, tenant.owner)
         source = inspect_source(stream, filename=filename, max_bytes=self.limits.max_file_bytes)
-        new = self._new_job(request, source, idempotency_key, owner)
+        new = self._new_job(request, source, idempotency_key, tenant)
         self.objects.put(names.input_key(new.id, source.filename), stream, media_type=source.media_type)
         put_manifest(self.objects, _waiting(new))
         submitted = self._create(new)
@@ -84,7 +85,7 @@ class Intake:
         if request.webhook and not self.limits.webhooks_signed:
             raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
 
-    def _new_job(self, request: JobRequest, source: SourceInfo, idempotency_key: str | None, owner: str) -> NewJob:
+    def _new_job(self, request: JobRequest, source: SourceInfo, idempotency_key: str | None, tenant: Tenant) -> NewJob:
         return NewJob(
             id=uuid_utils.uuid7().hex,
             request=request,
@@ -92,10 +93,11 @@ class Intake:
             ttl_s=request.ttl_s or self.limits.job_ttl_s,
             retention_s=self.limits.result_ttl_s,
             max_open=self.limits.max_open_jobs,
-            owner=owner,
+            max_pages=tenant.pages_in_flight,
+            owner=tenant.owner,
             idempotency_key=idempotency_key,
             fingerprint=fingerprint(request, source) if idempotency_key else "",
-            reuse_key=reuse_key(request, source, owner) if request.reuse else "",
+            reuse_key=reuse_key(request, source, tenant.owner) if request.reuse else "",
         )
 
     def _create(self, new: NewJob) -> Submitted:
@@ -105,7 +107,7 @@ class Intake:
         """
         try:
             submitted = self.jobs.submit(new)
-        except (IdempotencyMismatch, QueueFull, Refused):
+        except (IdempotencyMismatch, QueueFull, RateLimited, Refused):
             self.objects.delete(names.job_prefix(new.id))
             raise
         if submitted.job_id != new.id:

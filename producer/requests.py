@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import JobRequest
 
+_Model = TypeVar("_Model", bound=BaseModel)
+
 
 def parse_request(fields: dict[str, object]) -> JobRequest:
-    """A request from plain fields. Raises: InvalidRequest with each wrong field in `details`."""
+    """A job request from plain fields. Raises: InvalidRequest with each wrong field in `details`."""
+    return parsed(JobRequest, fields)
+
+
+def parsed(model: type[_Model], fields: Mapping[str, object]) -> _Model:
+    """A request of any kind from plain fields. Raises: InvalidRequest with each wrong field in `details`."""
     try:
-        return JobRequest.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
         raise invalid_request(error) from error
 

@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     s3_region: str | None = Field(None, description="Region of the bucket")
     server: str | None = Field(None, description="Address of the HTTP API; commands use it instead of Redis")
     api_key: SecretStr | None = Field(None, description="Key that the API asks for and commands send")
+    api_keys_required: bool = Field(False, description="The API asks for a key even on loopback; see `ocrfleet keys`")
+    requests_per_minute: int | None = Field(
+        None, ge=1, description="Requests of one API key; more wait. Empty: no bound"
+    )
+    pages_in_flight: int | None = Field(None, ge=1, description="Pages of an owner's unfinished jobs. Empty: no bound")
     max_file_bytes: int = Field(200 * MIB, ge=1, description="Largest document accepted")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")
     max_open_jobs: int = Field(1_000_000, ge=1, description="Jobs that may wait or run; more are refused for a while")

@@ -1,17 +1,32 @@
-"""What routes are given: the Producer of the application."""
+"""What routes are given: the Producer of the caller's own jobs."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from producer.direct import Producer
 
+# For the description of the API only: the guard has decided before any route runs.
+_bearer = HTTPBearer(auto_error=False, description="An API key; not needed where the service asks for none")
 
-def _producer(request: Request) -> Producer:
+
+_Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def _producer(request: Request, _key: _Described) -> Producer:
+    producer: Producer = request.app.state.producer
+    return producer.of(request.state.tenant)
+
+
+def _operator(request: Request, _key: _Described) -> Producer:
     producer: Producer = request.app.state.producer
     return producer
 
 
+# Reaches the jobs of the caller's owner only.
 Connected = Annotated[Producer, Depends(_producer)]
+# Reaches everything: for what is nobody's own.
+Operator = Annotated[Producer, Depends(_operator)]

@@ -51,7 +51,7 @@ class ErrorAnswer(Strict):
 
 
 ERRORS: Mapping[int | str, dict[str, object]] = {
-    status: {"model": ErrorAnswer} for status in (401, 404, 409, 410, 413, 415, 422, 503)
+    status: {"model": ErrorAnswer} for status in (401, 403, 404, 409, 410, 413, 415, 422, 429, 503)
 }
 
 

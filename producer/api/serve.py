@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
 import uvicorn
 
 from producer.api.app import create_app
+from producer.api.guard import Access, is_loopback
 from producer.connect import connect
 from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
@@ -18,9 +18,10 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
 
     Raises: InvalidRequest when the API would be open to other machines without a key.
     """
-    if settings.api_key is None and not _is_loopback(host):
+    if Access.of(settings).is_open and not is_loopback(host):
         raise InvalidRequest(
-            f"set OCRFLEET_API_KEY before listening on {host}: without a key the API stays on loopback"
+            f"set OCRFLEET_API_KEY, or OCRFLEET_API_KEYS_REQUIRED=1 and make keys with `ocrfleet keys create`, before "
+            f"listening on {host}: without keys the API stays on loopback"
         )
     producer = connect(settings)
     config = uvicorn.Config(
@@ -36,12 +37,3 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
         uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     finally:
         producer.close()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

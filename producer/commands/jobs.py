@@ -11,8 +11,9 @@ import typer
 from producer import progress
 from producer.commands.results import OutDir, download
 from producer.commands.service import AsJson, ExitCode, JobId, Server, Service, service
-from producer.commands.show import show
+from producer.commands.show import show, show_list
 from producer.contract.jobs import Job, JobState
+from producer.contract.listing import PAGE_MAX
 from producer.requests import parse_request
 
 TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
@@ -70,6 +71,27 @@ def wait(job: JobId, timeout: TimeoutS = 3600, server: Server = None, as_json: A
         ended = progress.follow(found, [found.status(job)], [job], timeout_s=timeout, quiet=as_json)
         show(ended, as_json)
         _exit_by_state(ended)
+
+
+def list_(
+    status_: Annotated[
+        list[JobState] | None, typer.Option("--status", help="In this state; repeat it for several")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="With this tag")] = None,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="At most this many")] = 50,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the jobs that are kept, newest first."""
+    with service(server, as_json) as found:
+        page = found.jobs(status=status_ or (), tag=tag, cursor=cursor, limit=limit)
+        if as_json:
+            typer.echo(page.model_dump_json())
+            return
+        show_list(list(page.jobs), as_json)
+        if page.next_cursor:
+            typer.echo(f"more: --cursor {page.next_cursor}", err=True)
 
 
 def cancel(job: JobId, server: Server = None, as_json: AsJson = False) -> None:

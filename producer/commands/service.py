@@ -12,9 +12,11 @@ import typer
 
 from producer.client import OcrFleetClient
 from producer.contract.errors import (
+    AccessRefused,
     JobFailed,
     LookupFailed,
     OcrFleetError,
+    RateLimited,
     RequestError,
     Unavailable,
     WaitTimeout,
@@ -79,7 +81,9 @@ def _exit_code(error: OcrFleetError) -> int:
         (LookupFailed, ExitCode.NOT_FOUND),
         (WaitTimeout, ExitCode.TIMED_OUT),
         (Unavailable, ExitCode.UNREACHABLE),
+        (RateLimited, ExitCode.UNREACHABLE),
         (RequestError, ExitCode.USAGE),
+        (AccessRefused, ExitCode.USAGE),
     ):
         if isinstance(error, kind):
             return code

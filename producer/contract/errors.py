@@ -10,6 +10,10 @@ OcrFleetError
 │   ├── NotFound                 not_found            404
 │   ├── NotFinished              not_finished         409
 │   └── Expired                  expired              410
+├── AccessRefused                who asks may not
+│   ├── Unauthorized             unauthorized         401
+│   └── Forbidden                forbidden            403
+├── RateLimited                  rate_limited         429  retryable
 ├── Unavailable                  unavailable          503  retryable
 │   ├── Refused                  unavailable          503  retryable
 │   └── QueueFull                unavailable          503  retryable
@@ -90,6 +94,38 @@ class Expired(LookupFailed):
 
     code = "expired"
     http_status = 410
+
+
+class AccessRefused(OcrFleetError):
+    """Who asks may not."""
+
+    code = "forbidden"
+    http_status = 403
+
+
+class Unauthorized(AccessRefused):
+    """No valid API key was sent; send one as `Authorization: Bearer KEY`, or set OCRFLEET_API_KEY."""
+
+    code = "unauthorized"
+    http_status = 401
+
+
+class Forbidden(AccessRefused):
+    """This API key lacks the scope for this; use another, or create one with `ocrfleet keys create`."""
+
+
+class RateLimited(OcrFleetError):
+    """More was asked for than this API key or its owner may; try again after `retry_after_s`."""
+
+    code = "rate_limited"
+    http_status = 429
+    retryable = True
+
+    def __init__(
+        self, message: str | None = None, *, retry_after_s: float = 2, details: dict[str, object] | None = None
+    ) -> None:
+        super().__init__(message, details=details)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(OcrFleetError):

@@ -87,7 +87,7 @@ class JobRequest(Strict):
     outputs: tuple[Literal["json", "image"], ...] = ("json", "image")
     webhook: WebhookRequest | None = None
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
-    tag: str | None = Field(None, max_length=64)
+    tag: str | None = Field(None, min_length=1, max_length=64, description="A word of yours, to list jobs by")
     ttl_s: int | None = Field(None, ge=1, le=30 * DAY_S, description="Seconds to wait for a worker before expiring")
     reuse: bool = Field(False, description="A finished result of the same document and options may be the answer")
 
@@ -158,6 +158,13 @@ class Job(Strict):
     metadata: Mapping[str, object] = Field(default_factory=dict)
     tag: str | None = None
     idempotency_key: str | None = None
+
+
+class JobList(Strict):
+    """One page of a listing, newest first."""
+
+    jobs: tuple[Job, ...]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: this is the last")
 
 
 class DeadLetter(Strict):

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from producer.contract.errors import RateLimited
 from producer.contract.jobs import JobError, JobRecord, JobRequest, JobState, SourceInfo
+
+_PAGES_LAND_S = 10  # a few pages on one processor
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +105,8 @@ class Submitted:
 class NewJob:
     """A job about to be created; its document is already in the object store.
 
-    queue: where its work is offered. max_open: jobs and units in work above which it is refused.
+    max_open: jobs and units in work above which it is refused.
+    max_pages: pages of the owner's unfinished jobs from which on it is refused; one not yet opened counts as one.
     fingerprint: what an idempotency key stands for. reuse_key: '' unless a finished result may be reused.
     """
 
@@ -112,6 +116,7 @@ class NewJob:
     ttl_s: int
     retention_s: int
     max_open: int = 1_000_000
+    max_pages: int | None = None
     owner: str = ""
     idempotency_key: str | None = None
     fingerprint: str = ""
@@ -141,6 +146,15 @@ class LostJob:
         errors = [*self.pages.values(), job.error]
         gave_up = job.status in (JobState.FAILED, JobState.PARTIAL)
         return gave_up and any(error is not None and error.retryable for error in errors)
+
+
+def too_many_pages(job: NewJob) -> RateLimited:
+    """The refusal of a job whose owner has as many pages in flight as it may."""
+    return RateLimited(
+        f"{job.max_pages} pages of this owner's jobs are waiting or running, as many as it may have; "
+        "try again when some have ended",
+        retry_after_s=_PAGES_LAND_S,
+    )
 
 
 def pages_of_unit(selected: Sequence[int], unit: int, plan: Plan) -> tuple[int, ...]:

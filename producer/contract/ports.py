@@ -1,4 +1,4 @@
-"""What the job side needs from the outside world, as protocols: the job store in four roles, and the object store."""
+"""What the job side needs from the outside world, as protocols: the job store in its roles, and the object store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
+from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
+from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
 
 
@@ -20,7 +22,7 @@ class Jobs(Protocol):
     def submit(self, job: NewJob) -> Submitted:
         """Create the job, or find the one that answers it; the same id again is the same job.
 
-        Raises: IdempotencyMismatch, QueueFull.
+        Raises: IdempotencyMismatch, QueueFull, RateLimited: the owner has too many pages in flight.
         """
 
     def get(self, job_id: str) -> JobRecord:
@@ -47,8 +49,14 @@ class Jobs(Protocol):
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""
 
-    def dead(self, *, limit: int) -> list[str]:
-        """Jobs that gave up on a document or a page that may be tried again, newest first."""
+    def page_of(self, wanted: JobFilter, *, after: str | None, limit: int) -> JobsPage:
+        """At most `limit` jobs that are kept, newest first, older than the one with id `after`.
+
+        Takes time by the page, not by the number of jobs. A page may be short of `limit` before the last.
+        """
+
+    def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
+        """Jobs that gave up on a document or a page that may be tried again, newest first; None: of every owner."""
 
 
 class Leases(Protocol):
@@ -141,6 +149,31 @@ class Outbox(Protocol):
         """The deliveries of a job, oldest first, with what came of them."""
 
 
+class Keys(Protocol):
+    """API keys, and how often each is used. A change counts at once, everywhere.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def add(self, row: KeyRow) -> None:
+        """Keep a key."""
+
+    def find(self, key_id: str) -> KeyRow | None:
+        """None: there is no such key."""
+
+    def rows(self) -> list[KeyRow]:
+        """Every key, oldest first."""
+
+    def remove(self, key_id: str) -> bool:
+        """Whether it was there."""
+
+    def admit(self, key_id: str, *, per_minute: int) -> float:
+        """Count one request; 0, or the seconds to wait because there were too many: then it is not counted.
+
+        Requests may come in bursts of a tenth of a minute's number (GCRA).
+        """
+
+
 class Doorbell(Protocol):
     """Tells workers that there is work. A hint: rings may be lost or come too often."""
 
@@ -200,7 +233,7 @@ class Queue(Doorbell, Protocol):
 
 
 class JobStore(Protocol):
-    """The job store in its four roles. Safe to share between threads."""
+    """The job store in its roles. Safe to share between threads."""
 
     @property
     def jobs(self) -> Jobs: ...
@@ -210,6 +243,8 @@ class JobStore(Protocol):
     def upkeep(self) -> Upkeep: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def keys(self) -> Keys: ...
 
     def ping(self) -> None:
         """Answer if the store can be reached and takes writes. Raises: Unavailable."""

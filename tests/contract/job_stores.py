@@ -9,7 +9,7 @@ import uuid_utils
 from producer.contract.jobs import JobRequest, SourceInfo
 from producer.contract.leases import Claim, Lease, NewJob, Plan, Worker
 from producer.contract.names import queues_served_by
-from producer.contract.ports import Jobs, Leases, Outbox, Upkeep
+from producer.contract.ports import Jobs, Keys, Leases, Outbox, Upkeep
 
 SOURCE = SourceInfo(filename="page.png", media_type="image/png", sha256="0" * 64, size_bytes=1)
 WEBHOOK = {"url": "https://example.org/hook"}
@@ -18,12 +18,13 @@ CPU = Worker(queues=queues_served_by("cpu"), holder="here/1", device="cpu")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStores:
-    """One job store in its four roles."""
+    """One job store in its roles."""
 
     jobs: Jobs
     leases: Leases
     upkeep: Upkeep
     outbox: Outbox
+    keys: Keys
 
     def submit(self, *, owner: str = "", ttl_s: int = 3600, **request: object) -> str:
         return self.jobs.submit(new_job(request, owner=owner, ttl_s=ttl_s)).job_id
@@ -53,6 +54,7 @@ def new_job(
     ttl_s: int = 3600,
     retention_s: int = 3600,
     max_open: int = 1000,
+    max_pages: int | None = None,
 ) -> NewJob:
     return NewJob(
         id=uuid_utils.uuid7().hex,
@@ -61,6 +63,7 @@ def new_job(
         ttl_s=ttl_s,
         retention_s=retention_s,
         max_open=max_open,
+        max_pages=max_pages,
         owner=owner,
         idempotency_key=key,
         fingerprint=fingerprint,

@@ -65,6 +65,23 @@ def test_a_job_that_runs_or_has_succeeded_is_not_run_again(
         client.retry("0" * 32)
 
 
+def test_jobs_are_listed_newest_first_by_state_and_tag_page_by_page(
+    client: OcrFleetClient, http: httpx.Client, store: RedisJobStore, objects: MemoryObjectStore
+) -> None:
+    done, *waiting = [client.submit(PNG, tag=tag).id for tag in ("a", "a", "b")]
+    work(store, objects, done)
+    first = client.jobs(limit=2)
+    rest = client.jobs(limit=2, cursor=first.next_cursor)
+    assert [job.id for job in (*first.jobs, *rest.jobs)] == [*reversed(waiting), done]
+    assert rest.next_cursor is None
+    assert [job.id for job in client.jobs(status=["queued"], tag="a").jobs] == [waiting[0]]
+    assert [job.id for job in client.jobs(status=[JobState.SUCCEEDED, JobState.QUEUED]).jobs] == [*waiting[::-1], done]
+    assert first.jobs[0] == client.status(waiting[1])
+    for wrong in ({"status": "lost"}, {"cursor": "x"}, {"limit": "0"}, {"tag": ""}):
+        answer = http.get("/v1/jobs", params=wrong)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request"), wrong
+
+
 def test_a_deleted_job_leaves_nothing(
     http: httpx.Client, client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
 ) -> None:

@@ -50,6 +50,34 @@ def gave_up(run: Run, store: RedisJobStore, *options: str) -> str:
     return job_id
 
 
+def test_jobs_are_listed_by_command(run: Run) -> None:
+    first, second = submitted(run, "--tag", "a"), submitted(run)
+    listed = json.loads(run("list", "--json").stdout)
+    assert [job["id"] for job in listed["jobs"]] == [second, first]
+    assert [job["id"] for job in json.loads(run("list", "--tag", "a", "--json").stdout)["jobs"]] == [first]
+    run("cancel", second)
+    assert run("list", "--status", "cancelled").stdout.startswith(second)
+    page = run("list", "--limit", "1")
+    assert f"--cursor {second}" in page.stderr
+    assert run("list", "--cursor", second).stdout.startswith(first)
+    assert run("list", "--cursor", "wrong").exit_code == 2
+
+
+def test_keys_are_made_listed_and_revoked_by_command(run: Run) -> None:
+    made = run("keys", "create", "--owner", "acme", "--scope", "read", "--days", "1", "--name", "nightly")
+    key_id = made.stdout.split("_")[1]
+    assert made.stdout.count("\n") == 1
+    assert "acme" in made.stderr
+    shown = run("keys", "list").stdout
+    assert key_id in shown
+    assert "owner acme  read  ends " in shown
+    (listed,) = json.loads(run("keys", "list", "--json").stdout)["keys"]
+    assert (listed["id"], listed["scopes"]) == (key_id, ["read"])
+    assert json.loads(run("keys", "revoke", key_id, "--json").stdout) == {"id": key_id, "revoked": True}
+    assert run("keys", "revoke", key_id).exit_code == 4
+    assert run("keys", "create", "--owner", "not/one").exit_code == 2
+
+
 def test_dead_letters_are_listed_shown_and_retried(run: Run, store: RedisJobStore) -> None:
     first, second, third = (gave_up(run, store) for _ in range(3))
     assert {job["id"] for job in json.loads(run("dead", "list", "--json").stdout)} == {first, second, third}

@@ -34,7 +34,7 @@ lease_s = st.sampled_from([60.0, 60.0, 0.0])
 delay_s = st.sampled_from([0.0, 0.0, 1000.0])
 requests = st.fixed_dictionaries(
     {"priority": st.sampled_from(["low", "normal", "high"]), "device": st.sampled_from(["auto", "cpu", "gpu"])},
-    optional={"webhook": st.sampled_from([WEBHOOK, WEBHOOK | {"events": ["job.failed"]}])},
+    optional={"tag": st.just("t"), "webhook": st.sampled_from([WEBHOOK, WEBHOOK | {"events": ["job.failed"]}])},
 )
 
 

@@ -12,8 +12,9 @@ import redis
 from producer.backends.memory_store import MemoryJobStore
 from producer.backends.redis_store import RedisJobStore
 from producer.contract.errors import OcrFleetError
-from producer.contract.jobs import TERMINAL_EVENTS, JobRecord
+from producer.contract.jobs import TERMINAL_EVENTS, JobRecord, JobState
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LeaseState, Worker
+from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.ports import JobStore, Leases
 from producer.contract.webhooks import Delivery, DeliveryRecord
 
@@ -115,6 +116,9 @@ class Twins:
         assert set(self.real.jobs.dead(limit=1000)) == set(self.twin.jobs.dead(limit=1000))
         assert set(self.real.upkeep.outdated(limit=1000)) == set(self.twin.upkeep.outdated(limit=1000))
         self.due()
+        for wanted in (JobFilter(owner=owner, tag=tag) for owner in ("", "a", "b") for tag in (None, "t")):
+            listed = [store.jobs.page_of(wanted, after=None, limit=50) for store in (self.real, self.twin)]
+            assert _ids(listed[0]) == _ids(listed[1])
         for job_id in self.jobs:
             record = self.both(partial(_record_of, job_id))
             assert self.real.jobs.pages(job_id) == self.twin.jobs.pages(job_id)
@@ -127,6 +131,10 @@ class Twins:
                 assert ends == record.run + record.job.status.is_terminal
                 if record.job.status.is_terminal:
                     self.release_all(job_id)
+
+
+def _ids(page: JobsPage) -> list[tuple[str, JobState]]:
+    return [(record.job.id, record.job.status) for record in page.records]
 
 
 def _answer_of(step: Callable[[JobStore], _Answer], store: JobStore) -> tuple[_Answer | None, type | None]:

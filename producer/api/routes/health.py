@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from producer.api.connected import Connected
+from producer.api.connected import Operator
 
 router = APIRouter(tags=["health"])
 
@@ -16,7 +16,7 @@ def live() -> dict[str, str]:
 
 
 @router.get("/health/ready")
-def ready(producer: Connected) -> dict[str, str]:
+def ready(producer: Operator) -> dict[str, str]:
     """Redis takes writes and the object store answers; 503 `unavailable` otherwise."""
     producer.ping()
     return {"status": "ready"}

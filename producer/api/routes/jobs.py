@@ -18,7 +18,8 @@ from starlette.datastructures import UploadFile
 from producer.api.connected import Connected
 from producer.api.schemas import ERRORS, JsonJobRequest
 from producer.contract.errors import InvalidRequest
-from producer.contract.jobs import Job, JobRequest
+from producer.contract.jobs import Job, JobList, JobRequest, JobState
+from producer.contract.listing import PAGE_MAX
 from producer.direct import Producer
 from producer.requests import invalid_request
 
@@ -94,6 +95,18 @@ def _parsed(model: type[_Model], body: str | bytes) -> _Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise invalid_request(error) from error
+
+
+@router.get("", response_model=JobList)
+def jobs(
+    producer: Connected,
+    status: Annotated[list[JobState] | None, Query(description="In one of these states; repeat it for several")] = None,
+    tag: Annotated[str | None, Query(min_length=1, max_length=64, description="With this tag")] = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
+) -> JobList:
+    """Jobs that are kept, newest first. A page may be shorter than `limit`: go on until `next_cursor` is null."""
+    return producer.jobs(status=status or (), tag=tag, cursor=cursor, limit=limit)
 
 
 @router.get("/{job_id}", response_model=Job)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from producer.backends.memory_store.callers import MemoryJobs
 from producer.backends.memory_store.keepers import MemoryOutbox, MemoryUpkeep
+from producer.backends.memory_store.keys import MemoryKeys
 from producer.backends.memory_store.state import State
 from producer.backends.memory_store.workers import MemoryLeases
 
@@ -25,6 +26,7 @@ class MemoryJobStore:
         self.leases = MemoryLeases(state)
         self.upkeep = MemoryUpkeep(state)
         self.outbox = MemoryOutbox(state)
+        self.keys = MemoryKeys(state)
 
     def ping(self) -> None:
         """Memory always answers."""

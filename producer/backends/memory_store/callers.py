@@ -5,7 +5,8 @@ from __future__ import annotations
 from producer.backends.memory_store.state import CANCELLED, Entry, State
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
+from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import DeliveryState, event_id
 
 _EVENTS_BATCH = 500
@@ -28,6 +29,8 @@ class MemoryJobs:
                 return answer
             if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
                 raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
+            if job.max_pages is not None and state.in_flight(job.owner) >= job.max_pages:
+                raise too_many_pages(job)
             now = state.now()
             entry = Entry(new=job, created=now, expires=now + job.ttl_s, keep_until=now + job.ttl_s + job.retention_s)
             entry.events.append(Event(id=f"{int(now * 1000) - 1}-0", type="job.queued", data={}))
@@ -100,9 +103,25 @@ class MemoryJobs:
             entry = self._state.jobs.get(job_id)
             return dict(entry.pages) if entry else {}
 
-    def dead(self, *, limit: int) -> list[str]:
+    def page_of(self, wanted: JobFilter, *, after: str | None, limit: int) -> JobsPage:
+        state = self._state
+        with state.lock:
+            ids = sorted(
+                (
+                    job_id
+                    for job_id, entry in state.jobs.items()
+                    if entry.matches(wanted) and job_id not in state.swept and (after is None or job_id < after)
+                ),
+                reverse=True,
+            )
+            records = tuple(state.jobs[job_id].record() for job_id in ids[:limit])
+            return JobsPage(records=records, cursor=ids[limit - 1] if len(ids) > limit else None)
+
+    def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
+        dead, jobs = self._state.dead, self._state.jobs
         with self._state.lock:
-            return sorted(self._state.dead, key=lambda one: self._state.dead[one], reverse=True)[:limit]
+            of_owner = (one for one in dead if owner is None or jobs[one].new.owner == owner)
+            return sorted(of_owner, key=lambda one: dead[one], reverse=True)[:limit]
 
     def _answered(self, job: NewJob) -> Submitted | None:
         """An earlier job that answers this submission. Raises: IdempotencyMismatch."""

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from producer.contract.errors import NotFound
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
+from producer.contract.listing import JobFilter
 from producer.contract.names import queue_of
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
 
@@ -75,6 +76,10 @@ class Entry:
     def units_total(self) -> int:
         """Before it is planned a job has one unit."""
         return -(-self.plan.pages_total // self.plan.unit_pages) if self.plan else 1
+
+    def matches(self, wanted: JobFilter) -> bool:
+        is_tagged = wanted.tag is None or self.new.request.tag == wanted.tag
+        return self.new.owner == wanted.owner and is_tagged and (not wanted.states or self.state in wanted.states)
 
     def record(self) -> JobRecord:
         request = self.new.request
@@ -154,6 +159,11 @@ class State:
         if job_id not in self.jobs:
             raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
         return self.jobs[job_id]
+
+    def in_flight(self, owner: str) -> int:
+        """Pages of the owner's unfinished jobs; one that nobody has opened counts as one."""
+        open_ = (one for one in self.jobs.values() if one.new.owner == owner and not one.state.is_terminal)
+        return sum(one.plan.pages_total if one.plan else 1 for one in open_)
 
     def held(self, lease: Lease) -> tuple[Entry, Unit] | None:
         """The job and unit of a lease that still counts."""

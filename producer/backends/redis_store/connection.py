@@ -17,9 +17,10 @@ _PING_MS = 60_000
 # The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
 _TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
 _SCRIPTS = (
-    *("submit", "cancel", "retry", "forget"),
+    *("submit", "list", "cancel", "retry", "forget"),
     *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
-    *("revisit", "backlog", "restore"),
+    *("revisit", "backlog", "restore", "swept"),
+    "admit",
     *("webhook_claim", "webhook_settle", "webhook_redeliver"),
 )
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from itertools import chain
+from typing import Any
 
-from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, texts
+from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, pairs, texts
 from producer.backends.redis_store.rows import counted_pages, record_of, request_row
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
-from producer.contract.jobs import Event, JobError, JobRecord
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted
+from producer.contract.jobs import Event, JobError, JobRecord, JobState
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
+from producer.contract.listing import JobFilter, JobsPage
 
 _EVENTS_BATCH = 500
+_UNBOUNDED = 2**53
 
 
 class RedisJobs:
@@ -25,12 +28,15 @@ class RedisJobs:
             "submit",
             *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
             *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
+            _UNBOUNDED if job.max_pages is None else job.max_pages,
             *chain.from_iterable(request_row(job.request, job.source).items()),
         )
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
         if outcome == "full":
             raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
+        if outcome == "quota":
+            raise too_many_pages(job)
         return Submitted(job_id=job_id, outcome=SubmitOutcome(outcome), ring=ring or None)
 
     def get(self, job_id: str) -> JobRecord:
@@ -77,9 +83,18 @@ class RedisJobs:
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         return counted_pages(self._redis.hash(f"{job_key(job_id)}:pages"))
 
-    def dead(self, *, limit: int) -> list[str]:
+    def page_of(self, wanted: JobFilter, *, after: str | None, limit: int) -> JobsPage:
+        states = wanted.states or tuple(JobState)
+        # Any: a nested answer, whose shape list.lua states.
+        answer: Any = self._redis.run("list", wanted.owner, after or "", limit, wanted.tag or "", *states)
+        cursor, *found = answer
+        records = (record_of(job_id, pairs(row)) for job_id, row in zip(found[::2], found[1::2], strict=True))
+        return JobsPage(records=tuple(records), cursor=cursor or None)
+
+    def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
+        key = f"{PREFIX}dead" if owner is None else f"{PREFIX}dead:{owner}"
         with available():
-            return [str(job_id) for job_id in self._redis.client.zrevrange(f"{PREFIX}dead", 0, limit - 1)]
+            return [str(job_id) for job_id in self._redis.client.zrevrange(key, 0, limit - 1)]
 
 
 def _no_job(job_id: str) -> NotFound:

@@ -65,6 +65,8 @@ def request_row(request: JobRequest, source: SourceInfo) -> dict[str, str]:
         "queue": queue_of(request.device),
         "priority": request.priority,
     }
+    if request.tag:
+        row["tag"] = request.tag
     if request.webhook:
         row |= {"webhook_url": str(request.webhook.url), "webhook_events": ",".join(request.webhook.events)}
     return row

@@ -29,9 +29,7 @@ class RedisUpkeep:
         return self._redis.due(f"{PREFIX}keep", limit)
 
     def mark_swept(self, job_id: str) -> None:
-        with available():
-            self._redis.client.zrem(f"{PREFIX}keep", job_id)
-            self._redis.client.zrem(f"{PREFIX}dead", job_id)
+        self._redis.run("swept", job_id)
 
     def restore(self, lost: LostJob) -> Submitted:
         job = lost.record.job

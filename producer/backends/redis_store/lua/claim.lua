@@ -50,7 +50,8 @@ local function start(id, n, owner, ready)
   save_unit(id, n, unit, now + lease_ms)
   redis.call('ZADD', DUE, now + number(id, 'ttl_ms'), id) -- its time to live counts from the last work on it
   if field(id, 'state') == 'queued' then
-    redis.call('HSET', job_key(id), 'state', 'running', 'attempts', number(id, 'attempts') + 1)
+    become(id, 'running')
+    redis.call('HSET', job_key(id), 'attempts', number(id, 'attempts') + 1)
     redis.call('HSETNX', job_key(id), 'started_ms', now)
     emit(id, 'job.started', cjson.encode({device = device}))
   end

@@ -3,7 +3,7 @@ local id = ARGV[1]
 local job = job_key(id)
 if redis.call('EXISTS', job) == 0 then
   redis.call('ZREM', KEEP, id)
-  redis.call('ZREM', DEAD, id)
+  drop_dead(id)
   return 'missing'
 end
 unready(id)
@@ -15,7 +15,9 @@ for run = 0, number(id, 'run') do
   redis.call('ZREM', WEBHOOKS, event)
 end
 redis.call('ZREM', KEEP, id)
-redis.call('ZREM', DEAD, id)
+drop_dead(id)
+delist(id)
+if is_open(field(id, 'state')) then land(id) end
 -- So that a worker in the middle of it can tell a deleted job from one that was lost with Redis.
 redis.call('SET', P .. 'forgotten:' .. id, now, 'PX', GRACE_MS)
 redis.call('DEL', job, job .. ':units', job .. ':redo', job .. ':pages', job .. ':events')

@@ -5,5 +5,6 @@ if not held(id, ARGV[2], ARGV[3]) then return {'stale', ''} end
 if field(id, 'cancel_requested') then return {'cancelled', ''} end
 if field(id, 'units_total') then return {'held', ''} end
 local units = math.ceil(tonumber(ARGV[4]) / tonumber(ARGV[6]))
+fly(id, tonumber(ARGV[4]) - 1)
 redis.call('HSET', job_key(id), 'pages_total', ARGV[4], 'page_count', ARGV[5], 'unit_pages', ARGV[6], 'units_total', units)
 return {'held', offer(id)}

@@ -6,6 +6,8 @@
 -- ready:{queue}:{priority}          owners with work, the one served longest ago first
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
 -- forgotten:{id}   that a job was deleted
+-- flight:{owner}   pages of the owner's unfinished jobs
+-- list:{owner}:{state}, list:{owner}:{state}:{tag}   ids of jobs, all with one score: ids sort by their time
 -- due              job or job/unit -> when to look at it again
 local P = KEYS[1]
 local DUE, QUEUES, WEBHOOKS, KEEP, DEAD = P .. 'due', P .. 'queues', P .. 'webhooks', P .. 'keep', P .. 'dead'
@@ -24,6 +26,58 @@ local function is_open(state) return state == 'queued' or state == 'running' end
 
 local function keep_until(id, at_ms)
   for _, part in ipairs({'', ':units', ':redo', ':pages', ':events'}) do redis.call('PEXPIREAT', job_key(id) .. part, at_ms + GRACE_MS) end
+end
+
+local function list_keys(id)
+  local row = redis.call('HMGET', job_key(id), 'owner', 'state', 'tag')
+  if not row[2] then return {} end
+  local key = P .. 'list:' .. row[1] .. ':' .. row[2]
+  return row[3] and {key, key .. ':' .. row[3]} or {key}
+end
+
+-- A key of several jobs lives as long as the one of them that is kept longest.
+local function outlive(key, id)
+  local gone = number(id, 'keep_until_ms') + GRACE_MS
+  if redis.call('PTTL', key) < gone - now then redis.call('PEXPIREAT', key, gone) end
+end
+
+local function add_to(key, score, id)
+  redis.call('ZADD', key, score, id)
+  outlive(key, id)
+end
+
+-- The owner has so many more pages in flight. An unfinished job counts with its pages, or 1 while nobody has opened it.
+local function fly(id, pages)
+  local flight = P .. 'flight:' .. field(id, 'owner')
+  redis.call('INCRBY', flight, pages)
+  outlive(flight, id)
+end
+
+local function land(id) fly(id, -tonumber(field(id, 'pages_total') or 1)) end
+
+local function enlist(id)
+  for _, key in ipairs(list_keys(id)) do add_to(key, 0, id) end
+end
+
+local function delist(id)
+  for _, key in ipairs(list_keys(id)) do redis.call('ZREM', key, id) end
+end
+
+-- The only way a state changes: the lists follow.
+local function become(id, state)
+  delist(id)
+  redis.call('HSET', job_key(id), 'state', state)
+  enlist(id)
+end
+
+local function add_dead(id, at_ms)
+  redis.call('ZADD', DEAD, at_ms, id)
+  add_to(DEAD .. ':' .. field(id, 'owner'), at_ms, id)
+end
+
+local function drop_dead(id)
+  redis.call('ZREM', DEAD, id)
+  redis.call('ZREM', DEAD .. ':' .. (field(id, 'owner') or ''), id)
 end
 
 local function emit(id, kind, data)
@@ -100,15 +154,17 @@ end
 local function finish(id, state, error, outputs, is_dead)
   local job = job_key(id)
   local keep = now + number(id, 'retention_ms')
+  land(id)
   unready(id)
   redis.call('ZREM', DUE, id)
   for _, n in ipairs(redis.call('HKEYS', job .. ':units')) do redis.call('ZREM', DUE, id .. '/' .. n) end
   redis.call('DEL', job .. ':units', job .. ':redo')
-  redis.call('HSET', job, 'state', state, 'finished_ms', now, 'error', error, 'outputs', outputs, 'keep_until_ms', keep)
+  redis.call('HSET', job, 'finished_ms', now, 'error', error, 'outputs', outputs, 'keep_until_ms', keep)
+  become(id, state)
   redis.call('HDEL', job, 'running', 'cancel_requested')
   keep_until(id, keep)
   redis.call('ZADD', KEEP, keep, id)
-  if is_dead then redis.call('ZADD', DEAD, now, id) end
+  if is_dead then add_dead(id, now) end
   local kind = 'job.' .. state
   emit(id, kind, error ~= '' and error or '{}')
   local reuse = field(id, 'reuse_key')

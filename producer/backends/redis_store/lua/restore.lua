@@ -13,13 +13,15 @@ end
 redis.call('HSET', job_key(id), 'keep_until_ms', keep, 'expires_ms', now + tonumber(ARGV[5]), unpack(ARGV, 9))
 for page, error in pairs(cjson.decode(ARGV[8])) do redis.call('HSET', job_key(id) .. ':pages', page, error) end
 keep_until(id, keep)
+enlist(id)
 redis.call('ZADD', KEEP, keep, id)
 local state, reuse = field(id, 'state'), field(id, 'reuse_key')
 if is_open(state) then
+  fly(id, 1)
   redis.call('ZADD', DUE, number(id, 'expires_ms'), id)
   return {'created', id, offer(id)}
 end
-if ARGV[7] == '1' then redis.call('ZADD', DEAD, number(id, 'finished_ms'), id) end
+if ARGV[7] == '1' then add_dead(id, number(id, 'finished_ms')) end
 if reuse and state == 'succeeded' then redis.call('SET', P .. 'reuse:' .. reuse, id, 'PXAT', keep) end
 local error = field(id, 'error')
 emit(id, 'job.' .. state, error ~= '' and error or '{}')

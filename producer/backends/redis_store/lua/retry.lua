@@ -19,11 +19,13 @@ if redis.call('HGET', row, 'attempts') == '0' then
   redis.call('ZREM', WEBHOOKS, event)
 end
 redis.call('HDEL', job, 'finished_ms', 'started_ms', 'error', 'outputs', 'pages_total', 'units_total', 'next_unit', 'units_done')
-redis.call('HSET', job, 'state', 'queued', 'expires_ms', now + number(id, 'ttl_ms'), 'keep_until_ms', keep, 'pages_failed', 0)
+redis.call('HSET', job, 'expires_ms', now + number(id, 'ttl_ms'), 'keep_until_ms', keep, 'pages_failed', 0)
+become(id, 'queued')
+fly(id, 1)
 redis.call('HINCRBY', job, 'run', 1)
 keep_until(id, keep)
 redis.call('ZADD', KEEP, keep, id)
 redis.call('ZADD', DUE, now + number(id, 'ttl_ms'), id)
-redis.call('ZREM', DEAD, id)
+drop_dead(id)
 emit(id, 'job.queued', '{}')
 return {'queued', offer(id)}

@@ -1,6 +1,6 @@
 -- Resolve the idempotency key and create the job, at once.
--- ARGV: id, owner, idempotency key or '', fingerprint, reuse key or '', ttl_ms, retention_ms, max_open, field, value, ...
--- Answers: created | existing | reused | mismatch | full; job id; queue to ring.
+-- ARGV: id, owner, idempotency key or '', fingerprint, reuse key or '', ttl_ms, retention_ms, max_open, max_pages, field,
+-- value, ... Answers: created | existing | reused | mismatch | full | quota; job id; queue to ring.
 local id, owner, idem, fingerprint, reuse = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local idem_key = P .. 'idempotency:' .. owner .. ':' .. idem
 if redis.call('EXISTS', job_key(id)) == 1 then return {'created', id, field(id, 'queue')} end -- the client asks again
@@ -16,10 +16,13 @@ if reuse ~= '' then
   if done and field(done, 'state') == 'succeeded' then return {'reused', done, ''} end
 end
 if redis.call('ZCARD', DUE) >= tonumber(ARGV[8]) then return {'full', id, ''} end
+if tonumber(redis.call('GET', P .. 'flight:' .. owner) or 0) >= tonumber(ARGV[9]) then return {'quota', id, ''} end
 local ttl, retention = tonumber(ARGV[6]), tonumber(ARGV[7])
 local keep = now + ttl + retention
 redis.call('HSET', job_key(id), 'state', 'queued', 'owner', owner, 'created_ms', now, 'expires_ms', now + ttl, 'ttl_ms', ttl,
-  'retention_ms', retention, 'keep_until_ms', keep, unpack(ARGV, 9))
+  'retention_ms', retention, 'keep_until_ms', keep, unpack(ARGV, 10))
+enlist(id)
+fly(id, 1)
 if idem ~= '' then redis.call('HSET', job_key(id), 'idempotency_key', idem) end
 if reuse ~= '' then redis.call('HSET', job_key(id), 'reuse_key', reuse) end
 redis.call('PEXPIREAT', job_key(id), keep + GRACE_MS)

@@ -1,0 +1,76 @@
+"""API keys: whose jobs a key is for, what it may do, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from producer.contract.jobs import DAY_S, Strict
+
+Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$")]
+
+
+class Scope(StrEnum):
+    """What a key may do with the jobs of its owner."""
+
+    SUBMIT = "submit"  # submit, cancel, retry, delete
+    READ = "read"  # follow jobs and fetch results
+    ADMIN = "admin"  # manage the keys of every owner; alone it reaches no job
+
+
+class KeyRequest(Strict):
+    """A key to be made."""
+
+    name: str = Field("", max_length=100, description="What it is for; shown in lists")
+    owner: Owner = Field("", description="Whose jobs it makes and sees; owners never see each other's")
+    scopes: tuple[Scope, ...] = Field((Scope.SUBMIT, Scope.READ), min_length=1)
+    ttl_s: int | None = Field(None, ge=1, le=3650 * DAY_S, description="Seconds until it ends; null: it does not")
+    requests_per_minute: int | None = Field(None, ge=1, le=10_000_000, description="null: as the service is set")
+    pages_in_flight: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="Pages of unfinished jobs of the owner; null: as the service is set"
+    )
+
+
+class ApiKey(Strict):
+    """A key as lists show it; the secret is nowhere."""
+
+    id: str
+    name: str = ""
+    owner: Owner = ""
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    expires_at: datetime | None = None
+    requests_per_minute: int | None = None
+    pages_in_flight: int | None = None
+
+
+class CreatedKey(Strict):
+    """A new key, with its secret for the only time."""
+
+    key: str = Field(description="Send it as `Authorization: Bearer KEY`; it is shown once and kept nowhere")
+    api_key: ApiKey
+
+
+class KeyList(Strict):
+    """Every key, oldest first."""
+
+    keys: tuple[ApiKey, ...]
+
+
+class KeyRow(Strict):
+    """A key as the store keeps it. digest: SHA-256 of the secret; of 256 bits of chance no slow hash is needed."""
+
+    api_key: ApiKey
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tenant:
+    """For whom a job is made: its owner, and how many pages of unfinished jobs it may have (None: no bound)."""
+
+    owner: str = ""
+    pages_in_flight: int | None = None

@@ -1,0 +1,26 @@
+"""Listing jobs: which ones, and one page of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from producer.contract.jobs import JobRecord, JobState
+
+PAGE_MAX = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobFilter:
+    """Jobs of one owner, in one of `states` (none: any), with `tag` (None: any)."""
+
+    owner: str = ""
+    states: tuple[JobState, ...] = ()
+    tag: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobsPage:
+    """Jobs newest first. `cursor`: where the next page begins; None: there is none."""
+
+    records: tuple[JobRecord, ...]
+    cursor: str | None
