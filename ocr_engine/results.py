@@ -13,13 +13,16 @@ import numpy.typing as npt
 
 from ocr_engine.geometry import bounds, flatten, rotate_quarter
 from ocr_engine.modules.words import words_of
+from ocr_engine.placed_words import words_on
 from ocr_engine.profiles import PageSettings
 from ocr_engine.saving import SavedResult, plain, write_json
-from ocr_engine.types import Angle, Grid, Image, PageReading, Polygon, WordQuad
+from ocr_engine.types import Angle, Grid, Image, Line, PageReading, Polygon, WordQuad
 from ocr_engine.way_back import WayBack
 
 if TYPE_CHECKING:
     import PIL.Image
+
+    from ocr_engine.exports import PageText
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +77,32 @@ class OCRResult(SavedResult):
             [[back.trace(_quad(word)) for word in words] for words in self.text_word_region] if back else None
         )
         self.timings_ms = dict(reading.timings_ms)
+        self._reading = reading
+        self._back = back
+
+    @property
+    def original_words(self) -> list[list[dict[str, Any]]] | None:
+        """The words of each line, parted by white space: `text`, and `poly`, its corners in the page as it was given.
+
+        Clockwise as the word is read, from its top left corner, and along the line's slant. Unlike `text_word` they are
+        there whether or not word boxes were asked for. None where `original_polys` is None.
+        """
+        if self._back is None:
+            return None
+        return [
+            [
+                {"text": word.text, "poly": self._back.trace(np.rint(word.quad).astype(np.int16))}
+                for word in words_on(line.reading, line.polygon, is_upside_down=is_upside_down)
+            ]
+            for line, is_upside_down in _with_direction(self._reading)
+        ]
+
+    def page_text(self, number: int = 1) -> PageText:
+        """What `ocr_engine.exports` writes of this page; `number` counts from 1."""
+        from ocr_engine.exports import PageText
+
+        page = {"page": number, "width": self.width, "height": self.height, "result": self}
+        return PageText.parse({**page, "original_polys": self.original_polys, "original_words": self.original_words})
 
     @property
     def json(self) -> dict[str, dict[str, Any]]:
@@ -168,6 +197,13 @@ def build_result(page: Image, reading: PageReading, settings: PageSettings, orig
     fields["text_word"] = [list(texts) for texts, _ in words]
     regions = [quads for _, quads in words]
     return OCRResult(fields, page=page, reading=reading, text_word_region=regions, stem=origin.stem)
+
+
+def _with_direction(reading: PageReading) -> Iterator[tuple[Line, bool]]:
+    """Each line, and whether it was upside down: `line_classes` also counts lines that were dropped afterwards."""
+    classes = iter(zip(reading.polygons, reading.line_classes or [0] * len(reading.polygons), strict=True))
+    for line in reading.lines:
+        yield line, next((turned for polygon, turned in classes if np.array_equal(polygon, line.polygon)), 0) == 1
 
 
 def _quad(word: WordQuad) -> Polygon:

@@ -1,18 +1,29 @@
-"""The document result out of the stored pages, without holding them all in memory."""
+"""The document result and its exports out of the stored pages, without holding them all in memory."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import BinaryIO
 
+import structlog
+
+from ocr_engine import EngineError
+from ocr_engine.exports import Alto, DocumentInfo, Export, Hocr, OpenExport, PageText, PlainText, searchable_pdf
 from producer.contract import names
 from producer.contract.errors import Unavailable
+from producer.contract.jobs import JobRecord
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult
 
 _PARALLEL_READS = 8
+_log = structlog.get_logger(__name__)
 _NO_PAGES = b'"pages":[]'
+_WRITERS: Mapping[str, OpenExport] = MappingProxyType({"text": PlainText, "hocr": Hocr, "alto": Alto})
 
 
 def put_result(
@@ -24,14 +35,56 @@ def put_result(
     Raises: NotFound: a page's object is gone; Unavailable: the store does not answer, or this machine's disk is full.
     """
     before, _, after = document.model_dump_json().encode().partition(_NO_PAGES)
-    try:
-        with tempfile.TemporaryFile() as file:
-            file.write(before + b'"pages":[')
-            for place, body in enumerate(_bodies(objects, document.job_id, pages, known)):
-                file.write(b"," + body if place else body)
-            file.write(b"]" + after)
+    with _disk(), tempfile.TemporaryFile() as file:
+        file.write(before + b'"pages":[')
+        for place, body in enumerate(_bodies(objects, document.job_id, pages, known)):
+            file.write(b"," + body if place else body)
+        file.write(b"]" + after)
+        file.seek(0)
+        objects.put(names.result_key(document.job_id), file, media_type="application/json")
+
+
+def put_exports(
+    objects: ObjectStore, record: JobRecord, pages: Sequence[int], *, engine: str, known: Mapping[int, bytes]
+) -> dict[str, str]:
+    """Write the exports that the job asks for, page by page; the addresses of those made, by output.
+
+    engine: what is said to have read the pages; known: as for `put_result`. One that cannot be made of this document is
+    left out: the job has a result without it. Raises: NotFound, Unavailable.
+    """
+    job_id = record.job.id
+    info = DocumentInfo(filename=record.source.filename, page_count=len(pages), engine=engine)
+    made: dict[str, str] = {}
+    for output in names.EXPORTS:
+        if output not in record.request.outputs:
+            continue
+        with _disk(), tempfile.TemporaryFile() as file:
+            try:
+                export = _open_export(output, file, info, objects, record)
+                for body in _bodies(objects, job_id, pages, known):
+                    export.add(PageText.parse(json.loads(body)))
+                export.finish()
+            except EngineError as error:
+                _log.warning("export_left_out", job_id=job_id, output=output, code=error.code, reason=error.message)
+                continue
             file.seek(0)
-            objects.put(names.result_key(document.job_id), file, media_type="application/json")
+            name = names.export_name(output)
+            objects.put(names.export_key(job_id, output), file, media_type=names.media_type_of(name))
+        made[output] = names.file_href(job_id, name)
+    return made
+
+
+def _open_export(output: str, file: BinaryIO, info: DocumentInfo, objects: ObjectStore, record: JobRecord) -> Export:
+    if output == "pdf":
+        return searchable_pdf(file, info, objects.get(names.input_key(record.job.id, record.source.filename)))
+    return _WRITERS[output](file, info)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Raises: Unavailable: this machine's disk is full, or its folder for temporary files cannot be written."""
+    try:
+        yield
     except OSError as error:
         where = tempfile.gettempdir()
         raise Unavailable(f"cannot put the result together in {where}: {error.strerror}; free its disk") from error

@@ -15,7 +15,7 @@ from producer.contract.ports import JobStore, ObjectStore
 from producer.contract.results import DocumentResult
 from producer.intake import put_manifest
 from workers import translate
-from workers.assemble import put_result
+from workers.assemble import put_exports, put_result
 from workers.engine import Engine
 from workers.failpoints import reach
 
@@ -49,9 +49,12 @@ class Ending:
             engine=translate.engine_info(self._engine),
             timings_ms={"total": round(_age_ms(claim.record), 1)},
         )
+        outputs = {"json": names.file_href(job_id, "result.json")}
+        if state is not JobState.FAILED:
+            engine = f"OCRFleet {document.engine.profile} {document.engine.runtime}"
+            outputs |= put_exports(self._objects, claim.record, sorted(pages), engine=engine, known=known)
         put_result(self._objects, document, sorted(pages), known=known)
         reach("before_finish")
-        outputs = {"json": names.file_href(job_id, "result.json")}
         error = failed[0] if state is JobState.FAILED else None
         self._end(claim, state, error, outputs, is_dead=any(one.retryable for one in failed))
 

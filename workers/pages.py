@@ -43,10 +43,9 @@ class PageReader:
                 raise
             _log.warning("page_failed", job_id=job_id, page=page, code=error.code)
             return translate.failed_page(page, translate.job_error(error))
-        with_image = "image" in record.request.outputs
-        if with_image:
+        if "image" in record.request.outputs:
             self._objects.put(names.image_key(job_id, page), _jpeg(found), media_type="image/jpeg")
-        return translate.page_result(job_id, page, found, with_image=with_image)
+        return translate.page_result(record.request, job_id, page, found)
 
     def store(self, job_id: str, result: PageResult) -> bytes:
         """Store a page's JSON under its fixed key; the JSON."""

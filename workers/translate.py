@@ -6,8 +6,10 @@ from ocr_engine import EngineError, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import JobError, JobRequest
-from producer.contract.results import EngineInfo, PageResult
+from producer.contract.results import EngineInfo, PageResult, PlacedWord
 from workers.engine import Engine
+
+_WITH_WORDS = frozenset({"hocr", "alto", "pdf"})
 
 
 def predict_options(request: JobRequest) -> PredictOptions:
@@ -15,10 +17,11 @@ def predict_options(request: JobRequest) -> PredictOptions:
     return PredictOptions.parse(request.options.model_dump(exclude_none=True))
 
 
-def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) -> PageResult:
+def page_result(request: JobRequest, job_id: str, page: int, result: OCRResult) -> PageResult:
     """What a page's JSON holds; pages count from 1."""
+    words = result.original_words if _WITH_WORDS.intersection(request.outputs) else None
     files = {"json": names.file_href(job_id, f"{page:05}.json")}
-    if with_image:
+    if "image" in request.outputs:
         files["image"] = names.file_href(job_id, names.image_name(page))
     return PageResult(
         page=page,
@@ -27,6 +30,7 @@ def page_result(job_id: str, page: int, result: OCRResult, *, with_image: bool) 
         height=result.height,
         result=result.json["res"],
         original_polys=result.original_polys or [],
+        original_words=None if words is None else [[PlacedWord(**word) for word in line] for line in words],
         files=files,
         timings_ms=result.timings_ms,
     )

@@ -26,7 +26,7 @@ def submit(
     device: Annotated[str, typer.Option(help="`auto`, a kind (`gpu`) or an exact device (`gpu:0`)")] = "auto",
     priority: Annotated[str, typer.Option(help="`low`, `normal` or `high`")] = "normal",
     pages: Annotated[str | None, typer.Option(help="Pages to read, counted from 1: `1-3,7`")] = None,
-    outputs: Annotated[str, typer.Option(help="`json`, `image`, separated by commas")] = "json,image",
+    outputs: Annotated[str, typer.Option(help="`json,image,text,hocr,alto,pdf`: those you want")] = "json,image",
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Address to tell of the end")] = None,
     idempotency_key: Annotated[str | None, typer.Option(metavar="KEY", help="The same key makes the same job")] = None,
     tag: Annotated[str | None, typer.Option(help="A word of yours, echoed")] = None,

@@ -32,12 +32,13 @@ def recognised_lines(document: DocumentResult) -> Iterator[str]:
 
 
 def download(found: Service, job_id: str, folder: Path) -> None:
-    """Write the document result and every page's files into `folder`/`job_id`."""
+    """Write the document result, the document's other outputs and every page's files into `folder`/`job_id`."""
     target = folder / job_id
     target.mkdir(parents=True, exist_ok=True)
     body = found.result(job_id)
     (target / "result.json").write_bytes(body)
-    for page in json.loads(body)["pages"]:
-        for href in page["files"].values():
-            name = href.rpartition("/")[2]
-            found.download(job_id, name, target / name)
+    hrefs = [href for output, href in found.status(job_id).outputs.items() if output != "json"]
+    hrefs += [href for page in json.loads(body)["pages"] for href in page["files"].values()]
+    for href in hrefs:
+        name = href.rpartition("/")[2]
+        found.download(job_id, name, target / name)

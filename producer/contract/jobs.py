@@ -40,6 +40,7 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
+Output = Literal["json", "image", "text", "hocr", "alto", "pdf"]
 TerminalEvent = Literal["job.succeeded", "job.partial", "job.failed", "job.cancelled", "job.expired"]
 TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
     "job.succeeded",
@@ -84,7 +85,10 @@ class JobRequest(Strict):
     device: Annotated[str, StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$")] = "auto"
     priority: Priority = Priority.NORMAL
     pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
-    outputs: tuple[Literal["json", "image"], ...] = ("json", "image")
+    outputs: tuple[Output, ...] = Field(
+        ("json", "image"),
+        description="`json` is always made; `image` is a drawing a page; the others are one file for the document",
+    )
     webhook: WebhookRequest | None = None
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
     tag: str | None = Field(None, min_length=1, max_length=64, description="A word of yours, to list jobs by")

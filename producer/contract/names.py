@@ -20,6 +20,15 @@ EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
 OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
 _PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
+# Output -> the file that holds it, and its media type.
+_EXPORTS = {
+    "text": ("document.txt", "text/plain; charset=utf-8"),
+    "hocr": ("document.hocr", "application/xhtml+xml"),
+    "alto": ("document.alto.xml", "application/xml"),
+    "pdf": ("document.pdf", "application/pdf"),
+}
+EXPORTS = tuple(_EXPORTS)
+_EXPORT_TYPES = dict(_EXPORTS.values())
 _OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")
 _FILENAME_MAX = 100
@@ -83,6 +92,15 @@ def image_key(job_id: str, page: int) -> str:
     return f"{job_prefix(job_id)}images/{image_name(page)}"
 
 
+def export_name(output: str) -> str:
+    """The file that holds an output of the whole document, one of `EXPORTS`."""
+    return _EXPORTS[output][0]
+
+
+def export_key(job_id: str, output: str) -> str:
+    return f"{job_prefix(job_id)}exports/{export_name(output)}"
+
+
 def file_href(job_id: str, name: str) -> str:
     """The address of a result file in the HTTP API."""
     return f"/v1/jobs/{job_id}/files/{name}"
@@ -96,7 +114,14 @@ def file_key(job_id: str, name: str) -> str | None:
         return page_key(job_id, int(match[1]))
     if match := _PAGE_IMAGE.fullmatch(name):
         return image_key(job_id, int(match[1]))
+    if name in _EXPORT_TYPES:
+        return f"{job_prefix(job_id)}exports/{name}"
     return None
+
+
+def media_type_of(name: str) -> str:
+    """The media type of a result file."""
+    return _EXPORT_TYPES.get(name) or ("application/json" if name.endswith(".json") else "image/jpeg")
 
 
 def safe_filename(name: str | None, *, suffix: str) -> str:

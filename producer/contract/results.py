@@ -12,6 +12,13 @@ from producer.contract.jobs import JobError, JobState, SourceInfo, Strict
 SCHEMA_VERSION = "1.0"
 
 
+class PlacedWord(Strict):
+    """A word in the original page's pixels: `poly` clockwise as it is read, from its top left corner."""
+
+    text: str
+    poly: list[list[int]]
+
+
 class PageResult(Strict):
     """One page. Polygons are pixels, origin top-left, clockwise from the text's top-left corner."""
 
@@ -22,6 +29,9 @@ class PageResult(Strict):
     result: Mapping[str, object] | None = Field(None, description="The pipeline's `res` object")
     original_polys: list[list[list[int]]] = Field(
         default_factory=list, description="rec_polys in the original page's pixels"
+    )
+    original_words: list[list[PlacedWord]] | None = Field(
+        None, description="The words of each line; only when an output asks for them: `hocr`, `alto` or `pdf`"
     )
     files: Mapping[str, str] = Field(default_factory=dict)
     error: JobError | None = None

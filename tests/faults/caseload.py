@@ -166,6 +166,6 @@ class FaultlessRun:
                     page_index=opened.page_index(index),
                     options=PredictOptions(),
                 )
-                result = page_result("JOB", index + 1, found, with_image=False)
+                result = page_result(JobRequest(outputs=("json",)), "JOB", index + 1, found)
                 digests[index + 1] = digest(result.model_dump_json().encode(), "JOB")
         return digests

@@ -17,6 +17,7 @@ from starlette.datastructures import UploadFile
 
 from producer.api.connected import Connected
 from producer.api.schemas import ERRORS, JsonJobRequest
+from producer.contract import names
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import Job, JobList, JobRequest, JobState
 from producer.contract.listing import PAGE_MAX
@@ -180,8 +181,8 @@ def file(job_id: str, name: str, producer: Connected) -> Response:
     address = producer.locate(job_id, name)
     if address:
         return RedirectResponse(address, status_code=307)
-    media_type = "application/json" if name.endswith(".json") else "image/jpeg"
-    return StreamingResponse(iterate_in_threadpool(_chunks(producer.open(job_id, name))), media_type=media_type)
+    chunks = _chunks(producer.open(job_id, name))
+    return StreamingResponse(iterate_in_threadpool(chunks), media_type=names.media_type_of(name))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -1,0 +1,135 @@
+"""The pages of a PDF with a layer of invisible text, by PyMuPDF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import SequenceMatcher
+from typing import Any, BinaryIO
+
+import pymupdf
+
+from ocr_engine.errors import UnreadableDocument
+from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
+from ocr_engine.exports.page_text import DocumentInfo, PageText, TextLine, bounding_box
+from ocr_engine.exports.text_layer import RESOURCE, Matrix, text_layer
+from ocr_engine.pdf import MUPDF_ERRORS, MUPDF_LOCK
+
+# Any: the library is not annotated.
+_mupdf: Any = pymupdf
+
+# How alike what the page itself says and what was read must be for the line to be left to the page.
+_SAME_TEXT = 0.8
+
+
+class PdfPages:
+    """The pages that are added, in their order, unchanged but for the layer; the others are left out.
+
+    A line that can be selected on the page already is not written again. MuPDF holds the document in memory, which is
+    little more than its bytes.
+    """
+
+    def __init__(self, file: BinaryIO, info: DocumentInfo, data: bytes) -> None:
+        self._file = file
+        self._font = GlyphlessFont()
+        self._kept: list[int] = []
+        with _mupdf_at_work("the PDF"):
+            self._pdf = _mupdf.open(stream=data, filetype="pdf")
+            self._font_numbers = [int(self._pdf.get_new_xref()) for _ in range(FONT_OBJECTS)]
+            for number in self._font_numbers:
+                self._pdf.update_object(number, "<<>>")
+
+    def add(self, page: PageText) -> None:
+        index = page.number - 1
+        self._kept.append(index)
+        if not page.lines:
+            return
+        with _mupdf_at_work(f"page {page.number}"):
+            pdf_page = self._pdf[index]
+            scale = page.width / pdf_page.rect.width
+            missing = _missing(page.lines, pdf_page.get_text("words"), scale)
+            if missing:
+                self._append(pdf_page, text_layer(missing, self._font, _matrix(pdf_page, scale)))
+
+    def finish(self) -> None:
+        with _mupdf_at_work("the PDF"):
+            for number, (dictionary, stream) in zip(
+                self._font_numbers, self._font.objects(self._font_numbers), strict=True
+            ):
+                self._pdf.update_object(number, dictionary)
+                if stream is not None:
+                    self._pdf.update_stream(number, stream, compress=0)
+            if self._kept != list(range(len(self._pdf))):
+                self._pdf.select(self._kept)
+            self._pdf.save(self._file, garbage=1, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+            self._pdf.close()
+
+    def _append(self, page: Any, layer: bytes) -> None:  # Any: see above
+        if not page.is_wrapped:
+            page.wrap_contents()  # whatever the page left behind in its graphics state stays its own
+        content = self._pdf.get_new_xref()
+        self._pdf.update_object(content, "<<>>")
+        self._pdf.update_stream(content, layer)
+        contents = " ".join(f"{number} 0 R" for number in (*page.get_contents(), content))
+        self._pdf.xref_set_key(page.xref, "Contents", f"[{contents}]")
+        self._name_font(page.xref)
+
+    def _name_font(self, page_xref: int) -> None:
+        """Add the font to the page's resources, wherever they are."""
+        holder, prefix = self._own_resources(page_xref)
+        kind, value = self._pdf.xref_get_key(holder, f"{prefix}Font")
+        if kind == "xref":
+            holder, name = int(value.split()[0]), RESOURCE
+        else:
+            name = f"{prefix}Font/{RESOURCE}"
+        self._pdf.xref_set_key(holder, name, f"{self._font_numbers[0]} 0 R")
+
+    def _own_resources(self, page_xref: int) -> tuple[int, str]:
+        """The object in which the page's resources stand, and what leads to them there."""
+        kind, value = self._pdf.xref_get_key(page_xref, "Resources")
+        if kind == "null":
+            kind, value = self._inherited_resources(page_xref)
+            self._pdf.xref_set_key(page_xref, "Resources", value)
+        return (int(value.split()[0]), "") if kind == "xref" else (page_xref, "Resources/")
+
+    def _inherited_resources(self, page_xref: int) -> tuple[str, str]:
+        """Those of the nearest ancestor, as a key's kind and value; none at all are an empty dictionary."""
+        node, seen = page_xref, set[int]()
+        while node not in seen:
+            seen.add(node)
+            kind, value = self._pdf.xref_get_key(node, "Resources")
+            if kind != "null":
+                return kind, value
+            kind, value = self._pdf.xref_get_key(node, "Parent")
+            if kind == "xref":
+                node = int(value.split()[0])
+        return "dict", "<<>>"
+
+
+@contextmanager
+def _mupdf_at_work(what: str) -> Iterator[None]:
+    """The library's lock. Raises: UnreadableDocument: it can render what it cannot write."""
+    with MUPDF_LOCK:
+        try:
+            yield
+        except MUPDF_ERRORS as error:
+            raise UnreadableDocument(f"{what} is too damaged to be written again: {error}") from error
+
+
+def _matrix(page: Any, scale: float) -> Matrix:  # Any: see above
+    """From the pixels of the page as it was rendered to the page's own units, which it may turn and crop."""
+    to_points = _mupdf.Matrix(1 / scale, 1 / scale)
+    return tuple(to_points * page.derotation_matrix * ~page.transformation_matrix)
+
+
+def _missing(lines: Sequence[TextLine], there: Sequence[Sequence[Any]], scale: float) -> list[TextLine]:
+    """The lines that the page does not say itself. `there`: its words as PyMuPDF tells them, x0, y0, x1, y1, text."""
+    middles = [((x0 + x1) / 2 * scale, (y0 + y1) / 2 * scale, text) for x0, y0, x1, y1, text, *_ in there]
+    return [line for line in lines if not _says(line, middles)]
+
+
+def _says(line: TextLine, words: Sequence[tuple[float, float, str]]) -> bool:
+    left, top, right, bottom = bounding_box(line.polygon)
+    own = "".join(text for x, y, text in words if left <= x <= right and top <= y <= bottom)
+    read = line.text.replace(" ", "")
+    return bool(own) and SequenceMatcher(None, own, read, autojunk=False).ratio() >= _SAME_TEXT
