@@ -10,12 +10,12 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dead_letters, health, jobs, keys, webhooks
+from producer.api.routes import batches, dead_letters, health, jobs, keys, uploads, webhooks
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTERS = (jobs.router, dead_letters.router, webhooks.router, keys.router, health.router)
+_ROUTES = (jobs, batches, uploads, dead_letters, webhooks, keys, health)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
@@ -27,14 +27,14 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.producer = producer
-    for router in _ROUTERS:
-        app.include_router(router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)
     app.exception_handler(Exception)(answers.unknown_error)
-    # The last that is added is the outermost. Base64 is 4/3 of the bytes, and a request part may stand beside it.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_file_bytes * 4 // 3 + MIB)
+    # The last that is added is the outermost. A document may be sent with a request part and the edges of multipart.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_file_bytes + MIB, max_json_bytes=settings.max_json_bytes)
     app.add_middleware(Guard, access=Access.of(settings), keys=producer.keys)
     app.add_middleware(Envelope)
     return app
