@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from producer.api import answers
 from producer.api.body_limit import BodyLimit
+from producer.api.description import DescribedApp
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
 from producer.api.routes import batches, dead_letters, health, jobs, keys, uploads, webhooks
@@ -20,7 +21,7 @@ _ROUTES = (jobs, batches, uploads, dead_letters, webhooks, keys, health)
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
     """The application around one Producer. Stateless: run as many as needed behind a load balancer."""
-    app = FastAPI(
+    app = DescribedApp(
         title="OCRFleet",
         version="0.1.0",
         summary="Documents to text at scale, asynchronously, on any device.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from producer.api.connected import Operator
+from producer.api.schemas import refusals
+from producer.contract.errors import Unavailable
 
 router = APIRouter(tags=["health"])
 
@@ -15,7 +17,7 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", responses=refusals(Unavailable))
 def ready(producer: Operator) -> dict[str, str]:
     """Redis takes writes and the object store answers; 503 `unavailable` otherwise."""
     producer.ping()
