@@ -9,10 +9,12 @@ from typing import BinaryIO
 
 from producer.contract import names
 from producer.contract.errors import Expired, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobRecord, JobRequest, JobState
 from producer.contract.leases import SubmitOutcome
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
+from producer.fleet import fleet_view
 from producer.intake import Intake, ProducerLimits, put_manifest
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -154,6 +156,10 @@ class Producer:
             raise NotFound(f"{event_id[:80]!r} is not the id of a delivery")
         self._store.outbox.redeliver(event_id)
         return next(one for one in self._store.outbox.deliveries(match["job_id"]) if one.id == event_id)
+
+    def fleet(self) -> FleetView:
+        """The workers, the work that waits for them, and what they got done in the last hour."""
+        return fleet_view(self._store.fleet.workers(), self._store.fleet.load(), {})
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""

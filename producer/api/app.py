@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from producer.api.body_limit import BodyLimit
-from producer.api.routes import dead_letters, health, jobs, webhooks
+from producer.api.routes import dead_letters, fleet, health, jobs, webhooks
 from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
@@ -36,6 +36,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     app.include_router(jobs.router)
     app.include_router(dead_letters.router)
     app.include_router(webhooks.router)
+    app.include_router(fleet.router)
     app.include_router(health.router)
     app.exception_handler(OcrFleetError)(_known_error)
     app.exception_handler(RequestValidationError)(_validation_error)

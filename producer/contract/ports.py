@@ -1,4 +1,4 @@
-"""What the job side needs from the outside world, as protocols: the job store in four roles, and the object store."""
+"""What the job side needs from the outside world, as protocols: the job store in five roles, and the object store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from producer.contract.fleet import FleetWorker, Load, WorkerReport
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
 from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
@@ -141,6 +142,31 @@ class Outbox(Protocol):
         """The deliveries of a job, oldest first, with what came of them."""
 
 
+class Fleet(Protocol):
+    """What workers tell of themselves, and how much work there is for them.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
+        """Be among the workers for `ttl_s` from now. False: its node is asked to drain."""
+
+    def leave(self, worker_id: str) -> None:
+        """Be no more among them. Safe to repeat."""
+
+    def drain(self, node: str, *, ttl_s: float) -> None:
+        """Ask a node to end what it reads and take no more."""
+
+    def workers(self) -> list[FleetWorker]:
+        """Those that were heard of, by id."""
+
+    def load(self) -> Load:
+        """The work there is, and what came of it in the last hour."""
+
+    def counts(self) -> dict[str, int]:
+        """What has happened since counting began, by name and labels joined with `|`: `pages|cpu|succeeded`."""
+
+
 class Doorbell(Protocol):
     """Tells workers that there is work. A hint: rings may be lost or come too often."""
 
@@ -200,7 +226,7 @@ class Queue(Doorbell, Protocol):
 
 
 class JobStore(Protocol):
-    """The job store in its four roles. Safe to share between threads."""
+    """The job store in its five roles. Safe to share between threads."""
 
     @property
     def jobs(self) -> Jobs: ...
@@ -210,6 +236,8 @@ class JobStore(Protocol):
     def upkeep(self) -> Upkeep: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def fleet(self) -> Fleet: ...
 
     def ping(self) -> None:
         """Answer if the store can be reached and takes writes. Raises: Unavailable."""

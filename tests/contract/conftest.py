@@ -105,5 +105,5 @@ def stores(request: pytest.FixtureRequest) -> Iterator[JobStores]:
         with Redis.from_url(url) as client:
             client.flushdb()
         store = RedisJobStore(url)
-    yield JobStores(jobs=store.jobs, leases=store.leases, upkeep=store.upkeep, outbox=store.outbox)
+    yield JobStores(jobs=store.jobs, leases=store.leases, upkeep=store.upkeep, outbox=store.outbox, fleet=store.fleet)
     store.close()

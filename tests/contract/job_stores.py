@@ -9,7 +9,7 @@ import uuid_utils
 from producer.contract.jobs import JobRequest, SourceInfo
 from producer.contract.leases import Claim, Lease, NewJob, Plan, Worker
 from producer.contract.names import queues_served_by
-from producer.contract.ports import Jobs, Leases, Outbox, Upkeep
+from producer.contract.ports import Fleet, Jobs, Leases, Outbox, Upkeep
 
 SOURCE = SourceInfo(filename="page.png", media_type="image/png", sha256="0" * 64, size_bytes=1)
 WEBHOOK = {"url": "https://example.org/hook"}
@@ -18,12 +18,13 @@ CPU = Worker(queues=queues_served_by("cpu"), holder="here/1", device="cpu")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStores:
-    """One job store in its four roles."""
+    """One job store in its five roles."""
 
     jobs: Jobs
     leases: Leases
     upkeep: Upkeep
     outbox: Outbox
+    fleet: Fleet
 
     def submit(self, *, owner: str = "", ttl_s: int = 3600, **request: object) -> str:
         return self.jobs.submit(new_job(request, owner=owner, ttl_s=ttl_s)).job_id

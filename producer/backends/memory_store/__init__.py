@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from producer.backends.memory_store.callers import MemoryJobs
+from producer.backends.memory_store.fleet import MemoryFleet
 from producer.backends.memory_store.keepers import MemoryOutbox, MemoryUpkeep
 from producer.backends.memory_store.state import State
 from producer.backends.memory_store.workers import MemoryLeases
@@ -25,6 +26,7 @@ class MemoryJobStore:
         self.leases = MemoryLeases(state)
         self.upkeep = MemoryUpkeep(state)
         self.outbox = MemoryOutbox(state)
+        self.fleet = MemoryFleet(state)
 
     def ping(self) -> None:
         """Memory always answers."""

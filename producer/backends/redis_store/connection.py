@@ -21,6 +21,7 @@ _SCRIPTS = (
     *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
     *("revisit", "backlog", "restore"),
     *("webhook_claim", "webhook_settle", "webhook_redeliver"),
+    *("beat", "workers", "load"),
 )
 
 
