@@ -10,12 +10,14 @@ from typing import BinaryIO
 
 from producer.contract import names
 from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome
 from producer.contract.listing import PAGE_MAX, JobFilter
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.webhooks import DeliveryRecord
+from producer.fleet import fleet_view
 from producer.intake import Intake, ProducerLimits, put_manifest
 from producer.keyring import KeyRing
 from producer.requests import parse_request
@@ -212,6 +214,10 @@ class Producer:
         self._record(match["job_id"])
         self._store.outbox.redeliver(event_id)
         return next(one for one in self._store.outbox.deliveries(match["job_id"]) if one.id == event_id)
+
+    def fleet(self) -> FleetView:
+        """The workers, the work that waits for them, and what they got done in the last hour."""
+        return fleet_view(self._store.fleet.workers(), self._store.fleet.load(), {})
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""

@@ -27,7 +27,8 @@ def work(task: Task) -> None:
         raise RuntimeError("a ring for pages reached an io worker: its queues are wrong")
     delivery_tag = _delivery_tag(task)
     try:
-        processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+        with child.presence.busy():
+            processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
         reach("before_ack")
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.

@@ -10,12 +10,12 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dead_letters, health, jobs, keys, webhooks
+from producer.api.routes import dead_letters, fleet, health, jobs, keys, webhooks
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTERS = (jobs.router, dead_letters.router, webhooks.router, keys.router, health.router)
+_ROUTERS = (jobs.router, dead_letters.router, webhooks.router, keys.router, fleet.router, health.router)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:

@@ -43,8 +43,18 @@ def queue_of(device: str) -> str:
 
 def queues_served_by(device: str) -> tuple[str, ...]:
     """The queues that a worker pinned to `device` takes from: its own, its kind's, and everybody's."""
-    kind = device.partition(":")[0]
+    kind = kind_of(device)
     return tuple(dict.fromkeys((queue_of(device), queue_of(kind), QUEUE_ANY)))
+
+
+def kind_of(device: str) -> str:
+    """The kind of a device, `gpu` of `gpu:0`."""
+    return device.partition(":")[0]
+
+
+def kind_of_queue(queue: str) -> str:
+    """The kind of the devices that a queue's work is for; `auto` where any will do."""
+    return "auto" if queue == QUEUE_ANY else queue.split(".")[1]
 
 
 def job_prefix(job_id: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from producer.contract.fleet import FleetWorker, Load, WorkerReport
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
@@ -174,6 +175,31 @@ class Keys(Protocol):
         """
 
 
+class Fleet(Protocol):
+    """What workers tell of themselves, and how much work there is for them.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
+        """Be among the workers for `ttl_s` from now. False: its node is asked to drain."""
+
+    def leave(self, worker_id: str) -> None:
+        """Be no more among them. Safe to repeat."""
+
+    def drain(self, node: str, *, ttl_s: float) -> None:
+        """Ask a node to end what it reads and take no more."""
+
+    def workers(self) -> list[FleetWorker]:
+        """Those that were heard of, by id."""
+
+    def load(self) -> Load:
+        """The work there is, and what came of it in the last hour."""
+
+    def counts(self) -> dict[str, int]:
+        """What has happened since counting began, by name and labels joined with `|`: `pages|cpu|succeeded`."""
+
+
 class Doorbell(Protocol):
     """Tells workers that there is work. A hint: rings may be lost or come too often."""
 
@@ -245,6 +271,8 @@ class JobStore(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def fleet(self) -> Fleet: ...
 
     def ping(self) -> None:
         """Answer if the store can be reached and takes writes. Raises: Unavailable."""

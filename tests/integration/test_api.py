@@ -105,7 +105,7 @@ def test_a_document_that_cannot_be_read_is_refused_with_its_code(
         '{"options": {"use_doc_unwarping": true}}',
         '{"device": "toaster"}',
         '{"pages": "3-1"}',
-        '{"outputs": ["pdf"]}',
+        '{"outputs": ["docx"]}',
         '{"webhook": {"url": "ftp://example.org"}}',
         json.dumps({"metadata": {"x": "y" * 5000}}),
     ],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from producer.contract.errors import NotFound
+from producer.contract.fleet import SLOT_S, LineLoad, WorkerReport
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
 from producer.contract.listing import JobFilter
@@ -26,6 +27,7 @@ class Unit:
     """One unit in work or waiting. `token` is None while nobody holds it."""
 
     token: str | None = None
+    kind: str = ""  # of the device that has it, or had it last
     page: int = 0
     deaths: int = 0
     waits: int = 0
@@ -80,6 +82,19 @@ class Entry:
     def matches(self, wanted: JobFilter) -> bool:
         is_tagged = wanted.tag is None or self.new.request.tag == wanted.tag
         return self.new.owner == wanted.owner and is_tagged and (not wanted.states or self.state in wanted.states)
+
+    @property
+    def load(self) -> LineLoad:
+        """What it adds to the load of its line."""
+        line = LineLoad(queue=self.queue, priority=self.new.request.priority)
+        if self.state.is_terminal:
+            return line
+        if not self.plan:
+            waits = not self.in_work and not self.cancel_requested
+            return replace(line, unopened_jobs=int(waits), running_pages=min(self.in_work, 1))
+        left = max(0, self.plan.pages_total - len(self.pages))
+        running = min(left, self.in_work * self.plan.unit_pages)
+        return replace(line, waiting_pages=0 if self.cancel_requested else left - running, running_pages=running)
 
     def record(self) -> JobRecord:
         request = self.new.request
@@ -153,6 +168,13 @@ class State:
         self.rows: dict[str, Row] = {}
         self.gone: dict[str, float] = {}
         self.leaders: dict[str, tuple[str, float]] = {}
+        self.arrived: dict[str, float] = {}  # job -> when it took its place in the line
+        self.counts: Counter[str] = Counter()
+        self.slots: dict[int, Counter[str]] = {}  # start, seconds since the epoch -> what happened in it
+        self.workers: dict[
+            str, tuple[WorkerReport, float, float]
+        ] = {}  # id -> report, when it came, until when it counts
+        self.draining: dict[str, float] = {}
 
     def entry(self, job_id: str) -> Entry:
         """Raises: NotFound."""
@@ -187,6 +209,7 @@ class State:
         if entry.cancel_requested or not waiting or entry.in_work >= WINDOW:
             return None
         self._line(entry).setdefault(entry.new.owner, {})[entry.new.id] = next(self.ticks)
+        self.arrived[entry.new.id] = self.now()
         self.places.setdefault(self.place(entry), self.served.get(entry.new.owner, 0))
         return entry.queue
 
@@ -209,6 +232,9 @@ class State:
         entry.keep_until = self.now() + entry.new.retention_s
         if is_dead:
             self.dead[entry.new.id] = self.now()
+        self.counts[f"jobs|{state}"] += 1
+        if error:
+            self.counts[f"job_failures|{error.code}"] += 1
         kind = f"job.{state}"
         self.emit(entry, kind, error.model_dump() if error else {})
         if entry.new.reuse_key and state is JobState.SUCCEEDED:
@@ -241,8 +267,13 @@ class State:
         return self.offer(entry)
 
     def count_crash(self, entry: Entry, page: int, error: JobError) -> None:
+        self.counts[f"crashes|{error.code}"] += 1
         known = entry.crashes.get(page, Crash(times=0, code="", message=""))
         entry.crashes[page] = replace(known, times=known.times + 1, code=error.code, message=error.message)
+
+    def count_now(self, name: str, by: int) -> None:
+        """Count in the slot that it is."""
+        self.slots.setdefault(int(self.now() // SLOT_S * SLOT_S), Counter())[name] += by
 
     def place(self, entry: Entry) -> tuple[str, str, str]:
         return entry.queue, entry.new.request.priority, entry.new.owner
