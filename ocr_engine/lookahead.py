@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -11,7 +11,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def one_ahead(items: Iterable[_Item], work: Callable[[_Item], _Result]) -> Iterator[_Result]:
+def one_ahead(items: Iterable[_Item], work: Callable[[_Item], _Result]) -> Generator[_Result, None, None]:
     """What `work` makes of the items, in order. One is made while the caller uses the one before: never two.
 
     Items are taken and worked on in one other thread. An error comes when its item is asked for, and ends it. Who stops

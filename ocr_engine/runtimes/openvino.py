@@ -68,7 +68,7 @@ class OpenVinoRuntime:
         properties = plan_properties(plan, has_bf16=has_bf16)
         try:
             model = core.read_model(io.BytesIO(weights))
-            compiled = core.compile_model(model if plan.exact else _with_flat_tail(model), "CPU", properties)
+            compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
@@ -122,7 +122,7 @@ def _metadata_of(model: Any) -> dict[str, str]:
 
 
 # Any, here and below: the library's models and nodes, whose types are only known once it is imported.
-def _with_flat_tail(model: Any) -> Any:
+def with_flat_tail(model: Any) -> Any:
     """The model with the end of a DB detector in 1 x 1 convolutions; the model itself if it ends otherwise.
 
     Its last two layers double the map each (kernel 2, stride 2), so no two of their outputs share an input: they are
@@ -166,8 +166,10 @@ def _is_doubling(node: Any | None) -> bool:
         return False
     attributes = layer.get_attributes()
     plain = all(attributes[name] == value for name, value in _DOUBLING.items())
-    constants = [layer.input_value(1).get_node(), node.input_value(1).get_node()]
-    return plain and all(one.get_type_name() == "Constant" for one in constants) and constants[0].shape[2:] == [2, 2]
+    constants = [_input_of(layer, 1), _input_of(node, 1)]
+    if not plain or any(one.get_type_name() != "Constant" for one in constants):
+        return False
+    return list(constants[0].shape)[2:] == [2, 2]
 
 
 def _convolved(ops: Any, source: Any, kernel: Tensor) -> Any:
@@ -178,9 +180,11 @@ def _shifted(ops: Any, source: Any, shift: Tensor, times: int) -> Any:
     return ops.add(source, ops.constant(np.tile(shift.reshape(-1), times).reshape(1, -1, 1, 1)))
 
 
-def _input_of(node: Any) -> Any:
-    return node.input_value(0).get_node()
+def _input_of(node: Any, at: int = 0) -> Any:
+    """The node that gives an input; those that pass it on as it is are left out."""
+    node = node.input_value(at).get_node()
+    return _input_of(node) if node.get_type_name() == "Identity" else node
 
 
 def _weights_of(node: Any) -> Tensor:
-    return np.asarray(node.input_value(1).get_node().get_data(), dtype=np.float32)
+    return np.asarray(_input_of(node, 1).get_data(), dtype=np.float32)
