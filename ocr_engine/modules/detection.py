@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ocr_engine.modules.contours import ContourRules, scored_quads_of
-from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, scale_and_shift, write_planes
+from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, half_range, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Polygon, Tensor
 
@@ -40,10 +40,11 @@ class DetectionSettings:
 class TextDetector:
     """PP-OCR's DB detector. Holds no state per call; safe from several threads."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, exact: bool = True) -> None:
+        """`exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more."""
         self._runtime = runtime
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
-        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD)
+        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
 
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
         """Quadrilaterals in pixels of `image`, in no order. Raises: OutOfMemory, InternalError."""
