@@ -23,6 +23,9 @@ from tests.integration.serving import PNG, serving, taken, work
 JOB_FIELDS = {
     "id",
     "status",
+    "filename",
+    "owner",
+    "priority",
     "created_at",
     "started_at",
     "finished_at",

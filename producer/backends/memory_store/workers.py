@@ -46,6 +46,7 @@ class MemoryLeases:
             if entry.cancel_requested or entry.plan:
                 return _held(entry)
             entry.plan = plan
+            self._state.changed(entry)
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.offer(entry))
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
