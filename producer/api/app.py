@@ -10,7 +10,7 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dead_letters, events, health, jobs, keys, webhooks
+from producer.api.routes import dashboard, dead_letters, events, health, jobs, keys, webhooks
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
@@ -30,6 +30,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     app.state.is_stopping = lambda: False
     for router in _ROUTERS:
         app.include_router(router)
+    app.include_router(dashboard.dashboard_router())
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)

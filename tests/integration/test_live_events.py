@@ -66,7 +66,9 @@ def test_a_stream_goes_on_where_another_ended(http: httpx.Client, client: OcrFle
         position = next(_events(answer))["id"]
     missed = client.submit(PNG).id
     with http.stream("GET", "/v1/events", headers={"Last-Event-ID": position}) as answer:
-        assert json.loads(next(_events(answer))["data"])["job"]["id"] == missed
+        events = _events(answer)
+        assert json.loads(next(events)["data"]) == {"resumed": True}
+        assert json.loads(next(events)["data"])["job"]["id"] == missed
 
 
 def _events(answer: httpx.Response) -> Iterator[dict[str, str]]:

@@ -25,15 +25,15 @@ async def events(
     is_stopping: Stopping,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """`job` with `{"job": …}` whenever one has changed, `deleted` with `{"id": …}` when it is gone, until the caller
-    leaves. `Last-Event-ID` resumes; who was away for more than an hour, or 10,000 changes, reads the list anew.
+    """`open` at once, then `job` with `{"job": …}` when one has changed, `deleted` with `{"id": …}` when one is gone.
+
+    `Last-Event-ID` resumes; who was away for more than an hour, or 10,000 changes, reads the list anew.
     """
-    position = last_event_id
     try:
+        position = last_event_id or (await run_in_threadpool(producer.changes, after=None)).position
+        yield ServerSentEvent(event="open", id=position, data={"resumed": last_event_id is not None})
         while not is_stopping():
             changes = await run_in_threadpool(producer.changes, after=position)
-            if position is None:
-                yield ServerSentEvent(event="open", id=changes.position, data={})
             position = changes.position
             for change in changes.jobs:
                 # Only the last one moves the caller's position: it may leave in the middle.
