@@ -138,7 +138,7 @@ export function jobsView(main, route) {
     jobs.clear();
     jobs.reload();
   });
-  main.replaceChildren(submitPanel(), toolbar, table);
+  main.replaceChildren(h("h1", { class: "offscreen" }, "Jobs"), submitPanel(), toolbar, table);
 
   const jobs = new Jobs(filter, (shifted) => {
     if (shifted) list.shift(shifted);

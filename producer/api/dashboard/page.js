@@ -59,6 +59,7 @@ export function pagesPanel(view, first) {
   return {
     element,
     update() {
+      if (!view.job) return;
       const { numbers, states, total } = view.pages;
       setText(of, total ? `/ ${count(total)}` : "");
       if (total) number.max = numbers.at(-1);
@@ -67,7 +68,7 @@ export function pagesPanel(view, first) {
         // What is there to see comes first: the page of the address, else the first that was read.
         const done = numbers.find((page) => states.has(page));
         if (first || done) show(first || done);
-        else if (view.job) stage.clear(view.job.error ? view.job.error.message : view.job.status === "queued" ? "Waiting for a worker." : "Its first page is being read.");
+        else stage.clear(view.job.error ? view.job.error.message : view.job.status === "queued" ? "Waiting for a worker." : "Its first page is being read.");
       } else if ((states.get(current.page) ?? null) !== current.state) show(current.page);
     },
     close: () => (strip.close(), stage.close()),

@@ -56,6 +56,7 @@ export class VirtualList {
 
   scrollTo(index) {
     const top = index * this.rowHeight;
+    this.space.style.height = `${this.#count * this.rowHeight}px`;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop) this.scroller.scrollTop = top;
     else if (top + this.rowHeight > scrollTop + clientHeight) this.scroller.scrollTop = top + this.rowHeight - clientHeight;
