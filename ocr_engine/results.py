@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -125,6 +125,16 @@ class OCRResult(SavedResult):
     def draw_lines(self) -> PIL.Image.Image:
         """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
         return self._draw_lines(self.upright)
+
+    def views(self, *, max_side: int) -> Iterator[tuple[Literal["page", "upright"], PIL.Image.Image]]:
+        """The page to look at, with at most `max_side` pixels a side: `page`, as it was given, and, when unwarping has
+        bent it, `upright`, as it was read. A page that was only turned is the first one, turned by its `angle`.
+        """
+        from ocr_engine.render import shrink
+
+        yield "page", shrink(self._page, max_side=max_side)
+        if self._flat is not None or self._grid is not None:
+            yield "upright", shrink(self.upright, max_side=max_side)
 
     @property
     def upright(self) -> Image:

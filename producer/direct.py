@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from producer.contract import names
+from producer.contract.changes import Changes
 from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
 from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
@@ -140,6 +141,10 @@ class Producer:
         wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
+
+    def changes(self, *, after: str | None) -> Changes:
+        """Jobs that have changed since the position `after`; None: the position to go on from."""
+        return self._jobs.changes(after=after, owner=self._owner)
 
     def cancel(self, job_id: str) -> Job:
         """Stop the job: at once when it waits, within a page when it runs. Raises: NotFound."""

@@ -10,12 +10,20 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dead_letters, fleet, health, jobs, keys, webhooks
+from producer.api.routes import dashboard, dead_letters, events, fleet, health, jobs, keys, webhooks
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTERS = (jobs.router, dead_letters.router, webhooks.router, keys.router, fleet.router, health.router)
+_ROUTERS = (
+    jobs.router,
+    events.router,
+    dead_letters.router,
+    webhooks.router,
+    keys.router,
+    fleet.router,
+    health.router,
+)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
@@ -27,8 +35,10 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.producer = producer
+    app.state.is_stopping = lambda: False
     for router in _ROUTERS:
         app.include_router(router)
+    app.include_router(dashboard.dashboard_router())
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)

@@ -150,6 +150,9 @@ class Job(Strict):
 
     id: str
     status: JobState
+    filename: str | None = None
+    owner: str = Field("", description="Whose job it is; empty where no keys are used")
+    priority: Priority = Priority.NORMAL
     created_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None

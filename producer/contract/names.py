@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from typing import Literal
 
 TASK_WORK = "ocrfleet.work"
 TASK_DELIVER = "ocrfleet.deliver_webhook"
@@ -19,7 +20,7 @@ JOB_ID = re.compile(r"[0-9a-f]{32}")
 EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
 OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
-_PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
+_PAGE_IMAGE = re.compile(r"\d{5}_(ocr_res_img|page|upright)\.jpg")
 # Output -> the file that holds it, and its media type.
 _EXPORTS = {
     "text": ("document.txt", "text/plain; charset=utf-8"),
@@ -99,7 +100,17 @@ def image_name(page: int) -> str:
 
 
 def image_key(job_id: str, page: int) -> str:
-    return f"{job_prefix(job_id)}images/{image_name(page)}"
+    return picture_key(job_id, image_name(page))
+
+
+def view_name(page: int, view: Literal["page", "upright"]) -> str:
+    """A page to look at: as it was given, or as it was read."""
+    return f"{page:05}_{view}.jpg"
+
+
+def picture_key(job_id: str, name: str) -> str:
+    """The object of a drawing or a view by its file name."""
+    return f"{job_prefix(job_id)}images/{name}"
 
 
 def export_name(output: str) -> str:
@@ -122,8 +133,8 @@ def file_key(job_id: str, name: str) -> str | None:
         return result_key(job_id)
     if match := _PAGE_JSON.fullmatch(name):
         return page_key(job_id, int(match[1]))
-    if match := _PAGE_IMAGE.fullmatch(name):
-        return image_key(job_id, int(match[1]))
+    if _PAGE_IMAGE.fullmatch(name):
+        return picture_key(job_id, name)
     if name in _EXPORT_TYPES:
         return f"{job_prefix(job_id)}exports/{name}"
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from producer.contract.changes import Changes
 from producer.contract.fleet import FleetWorker, Load, WorkerReport
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.keys import KeyRow
@@ -46,6 +47,12 @@ class Jobs(Protocol):
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         """At most 500 events after the one with id `after`, oldest first."""
+
+    def changes(self, *, after: str | None, owner: str | None = None) -> Changes:
+        """Jobs that have changed since the position `after`, at most 1,000 changes at once; None: from now on.
+
+        owner: only this owner's jobs; None: everybody's. The last 10,000 changes or so are kept, for an hour.
+        """
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""

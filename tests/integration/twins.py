@@ -51,6 +51,7 @@ class Twins:
         self.real = RedisJobStore(url)
         self.twin = MemoryJobStore()
         self.jobs: list[str] = []
+        self.positions: list[str | None] = ["0-0", "0-0"]  # up to where changes were compared
         self.live: set[tuple[str, int]] = set()  # units that somebody holds
 
     def close(self) -> None:
@@ -122,6 +123,7 @@ class Twins:
             assert _ids(listed[0]) == _ids(listed[1])
         assert _load(self.real) == _load(self.twin)
         assert self.real.fleet.counts() == self.twin.fleet.counts()
+        self.compare_changes()
         for job_id in self.jobs:
             record = self.both(partial(_record_of, job_id))
             assert self.real.jobs.pages(job_id) == self.twin.jobs.pages(job_id)
@@ -134,6 +136,15 @@ class Twins:
                 assert ends == record.run + record.job.status.is_terminal
                 if record.job.status.is_terminal:
                     self.release_all(job_id)
+
+    def compare_changes(self) -> None:
+        """The same jobs have changed in both since the last time, in the same order."""
+        stores: tuple[JobStore, JobStore] = (self.real, self.twin)
+        pairs = zip(stores, self.positions, strict=True)
+        changes = [store.jobs.changes(after=position) for store, position in pairs]
+        self.positions = [one.position for one in changes]
+        real, twin = ([(one.job_id, one.record is None) for one in each.jobs] for each in changes)
+        assert real == twin
 
 
 def _ids(page: JobsPage) -> list[tuple[str, JobState]]:

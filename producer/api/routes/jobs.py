@@ -176,10 +176,10 @@ def page(job_id: str, page: int, producer: Connected) -> Response:
 
 
 @router.get("/{job_id}/files/{name}")
-def file(job_id: str, name: str, producer: Connected) -> Response:
-    """A result file: a redirect to the object store, or the bytes of a local one."""
+def file(job_id: str, name: str, producer: Connected, redirect: bool = True) -> Response:
+    """A result file: a redirect to the object store, or, from a local one and with `redirect=false`, the bytes."""
     address = producer.locate(job_id, name)
-    if address:
+    if address and redirect:
         return RedirectResponse(address, status_code=307)
     chunks = _chunks(producer.open(job_id, name))
     return StreamingResponse(iterate_in_threadpool(chunks), media_type=names.media_type_of(name))

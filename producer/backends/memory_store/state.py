@@ -19,6 +19,7 @@ from producer.contract.names import queue_of
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
 
 WINDOW = 32
+CHANGES_KEPT = 10_000
 CANCELLED = JobError(code="cancelled", message="The job was cancelled.")
 
 
@@ -101,6 +102,9 @@ class Entry:
         job = Job(
             id=self.new.id,
             status=self.state,
+            filename=self.new.source.filename,
+            owner=self.new.owner,
+            priority=request.priority,
             created_at=_utc(self.created),
             started_at=_utc(self.started) if self.started else None,
             finished_at=_utc(self.finished) if self.finished else None,
@@ -175,6 +179,9 @@ class State:
             str, tuple[WorkerReport, float, float]
         ] = {}  # id -> report, when it came, until when it counts
         self.draining: dict[str, float] = {}
+        # (position, job, owner), positions ascending
+        self.changes: deque[tuple[int, str, str]] = deque(maxlen=CHANGES_KEPT)
+        self.positions = itertools.count(1)
 
     def entry(self, job_id: str) -> Entry:
         """Raises: NotFound."""
@@ -195,6 +202,11 @@ class State:
 
     def emit(self, entry: Entry, kind: str, data: Mapping[str, object]) -> None:
         entry.events.append(Event(id=f"{int(self.now() * 1000)}-{next(self.ticks)}", type=kind, data=data))
+        self.changed(entry)
+
+    def changed(self, entry: Entry) -> None:
+        """Tell those who watch that the job looks different now, or is gone."""
+        self.changes.append((next(self.positions), entry.new.id, entry.new.owner))
 
     def unready(self, entry: Entry) -> None:
         line = self._line(entry)

@@ -49,6 +49,7 @@ class MemoryLeases:
             entry.plan = plan
             self._state.count_now("opened_jobs", 1)
             self._state.count_now("opened_pages", plan.pages_total)
+            self._state.changed(entry)
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.offer(entry))
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:

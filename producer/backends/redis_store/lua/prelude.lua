@@ -8,6 +8,7 @@
 -- forgotten:{id}   that a job was deleted
 -- flight:{owner}   pages of the owner's unfinished jobs
 -- list:{owner}:{state}, list:{owner}:{state}:{tag}   ids of jobs, all with one score: ids sort by their time
+-- changes          a stream: jobs that have changed, and whose they are
 -- due              job or job/unit -> when to look at it again
 -- load             {queue}|{priority}|{waiting, unopened or running} -> pages, or documents that nobody has opened
 -- minute:{n}       what happened in a minute, by slots of 10 s
@@ -17,9 +18,11 @@
 local P = KEYS[1]
 local LOAD, COUNT, WORKERS = P .. 'load', P .. 'count', P .. 'workers'
 local DUE, QUEUES, WEBHOOKS, KEEP, DEAD = P .. 'due', P .. 'queues', P .. 'webhooks', P .. 'keep', P .. 'dead'
+local CHANGES = P .. 'changes'
 local PRIORITIES = {'high', 'normal', 'low'}
 local WINDOW = 32            -- units of one job in work at once: no document takes a whole fleet
 local SERVED_MS = 600000     -- an owner that asked for nothing this long is new again
+local CHANGES_MS = 3600000   -- changes that nobody has read this long are read from the list of jobs
 local GRACE_MS = 86400000    -- a record outlives its results by a day, to say that they have expired; so does a deletion
 local FLEET_MS = 90 * 86400000 -- a fleet that did nothing for so long counts anew
 local SLOT_MS, MINUTE_MS, HOUR_MS = 10000, 60000, 3600000
@@ -88,10 +91,17 @@ local function drop_dead(id)
   redis.call('ZREM', DEAD .. ':' .. (field(id, 'owner') or ''), id)
 end
 
+-- Tell those who watch that a job looks different now, or is gone. Capped: who was away for long reads the list of jobs.
+local function changed(id, owner)
+  redis.call('XADD', CHANGES, 'MAXLEN', '~', 10000, '*', 'job', id, 'owner', owner)
+  redis.call('PEXPIRE', CHANGES, CHANGES_MS)
+end
+
 local function emit(id, kind, data)
   local events = job_key(id) .. ':events'
   redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'type', kind, 'data', data)
   redis.call('PEXPIREAT', events, field(id, 'keep_until_ms') + GRACE_MS)
+  changed(id, field(id, 'owner'))
 end
 
 local function problem(code, message, retryable)
