@@ -30,6 +30,7 @@ from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes.plan import PADDLEX
 from ocr_engine.sources import Source, check_page
 from ocr_engine.stems import Stems
+from ocr_engine.text_layer import TextLayer
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Model, Module
@@ -78,7 +79,8 @@ class OCREngine:
 
         pages: which of each document, `"1-3,7"` or numbers from 1; None: all. An array is one page, and is read.
 
-        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's. A document that
+        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's; `text_layer` tells
+        what becomes of a PDF's own text, "ignore" (the default), "auto" or "only": see `TextLayer`. A document that
         cannot be read raises, it never gives an empty list. Long documents: use `predict_iter`, which holds one page
         at a time. Raises: EngineError.
         """
@@ -99,8 +101,9 @@ class OCREngine:
         device = options.pop("device", None)
         if device is not None and str(parse_device(str(device))) != self.device:
             raise InvalidRequest(f"device={device!r}: this engine is on {self.device}; build another for that device")
+        layer = TextLayer.parse(options.pop("text_layer", None))
         call = PredictOptions.parse(options)
-        found = read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems())
+        found = read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems(), text_layer=layer)
         work = partial(self._begin, call=call)
         begun = one_ahead(found, work) if self._crew.size > 1 else map(work, found)
         yield from (finish() for finish in begun)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
-from ocr_engine.pipeline import require_module
+from ocr_engine.pipeline import own_result, require_module
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes.plan import ONNXRUNTIME, RuntimePlan
@@ -95,7 +95,7 @@ class PaddleXPipeline:
 
     def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
         """What is returned reads the page (H, W, 3) BGR: PaddleX does all at once."""
-        return partial(self._run, page, settings, origin)
+        return partial(own_result if origin.own_lines is not None else self._run, page, settings, origin)
 
     def warm_up(self, settings: PageSettings) -> None:
         """Run the networks that a blank page reaches."""

