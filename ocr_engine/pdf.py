@@ -20,7 +20,7 @@ _mupdf: Any = pymupdf
 # 144 dpi: PDF points are 1/72 inch.
 _SCALE = 2.0
 _MIN_SCALE = 0.1
-MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
+_MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
 # MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
 MUPDF_LOCK = threading.Lock()
 
@@ -41,7 +41,7 @@ class PdfDocument(Document):
                 self._pdf = _mupdf.open(stream=data, filetype="pdf")
                 locked = bool(self._pdf.needs_pass)
                 self.page_count = 0 if locked else len(self._pdf)
-            except MUPDF_ERRORS as error:
+            except _MUPDF_ERRORS as error:
                 raise UnreadableDocument from error
         if locked:
             raise EncryptedDocument
@@ -56,7 +56,7 @@ class PdfDocument(Document):
                 page = self._pdf[index]
                 scale = self._scale(page.rect.width, page.rect.height)
                 picture = page.get_pixmap(matrix=_mupdf.Matrix(scale, scale), colorspace=_mupdf.csRGB, alpha=False)
-            except MUPDF_ERRORS as error:
+            except _MUPDF_ERRORS as error:
                 raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
             rows = np.frombuffer(picture.samples_mv, dtype=np.uint8).reshape(picture.height, picture.stride)
             rgb = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)

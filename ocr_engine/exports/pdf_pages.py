@@ -13,7 +13,7 @@ from ocr_engine.errors import UnreadableDocument
 from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
 from ocr_engine.exports.page_text import DocumentInfo, PageText, TextLine, bounding_box
 from ocr_engine.exports.text_layer import RESOURCE, Matrix, text_layer
-from ocr_engine.pdf import MUPDF_ERRORS, MUPDF_LOCK
+from ocr_engine.pdf import MUPDF_LOCK
 
 # Any: the library is not annotated.
 _mupdf: Any = pymupdf
@@ -113,7 +113,9 @@ def _mupdf_at_work(what: str) -> Iterator[None]:
     with MUPDF_LOCK:
         try:
             yield
-        except MUPDF_ERRORS as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise UnreadableDocument(f"{what} is too damaged to be written again: {error}") from error
 
 

@@ -12,7 +12,9 @@ import pymupdf
 import pytest
 from PIL import Image
 
+from ocr_engine import UnreadableDocument
 from ocr_engine.exports import PageText
+from tests.faults.fuzz import spoilt
 from tests.unit.engine.exporting import (
     HEIGHT,
     TEXTS,
@@ -151,6 +153,12 @@ def test_resources_that_pages_inherit_or_share_are_kept() -> None:
     pdf = pdf_of(data, page_of(line("first")), page_of(line("second"), number=2))
     assert read_by_mupdf(pdf) == [["typed", "first"], ["typed", "second"]]
     assert all((rendered(pdf, index) == before[index]).all() for index in range(2))
+
+
+def test_a_pdf_that_can_be_shown_and_not_be_written_is_an_error_of_ours() -> None:
+    """Found by spoiling documents at random: MuPDF repaired it meanwhile, and forgot the numbers that it had given."""
+    with pytest.raises(UnreadableDocument, match="too damaged to be written again"):
+        pdf_of(spoilt(1172).data, page_of(line("x")))
 
 
 def test_only_the_pages_that_were_read_are_kept() -> None:
