@@ -34,7 +34,7 @@ class PdfPages:
         self._font = GlyphlessFont()
         self._kept: list[int] = []
         with _mupdf_at_work("the PDF"):
-            self._pdf = _mupdf.open(stream=data, filetype="pdf")
+            self._pdf = _whole(data)
             self._font_numbers = [int(self._pdf.get_new_xref()) for _ in range(FONT_OBJECTS)]
             for number in self._font_numbers:
                 self._pdf.update_object(number, "<<>>")
@@ -117,6 +117,20 @@ def _mupdf_at_work(what: str) -> Iterator[None]:
             raise
         except Exception as error:
             raise UnreadableDocument(f"{what} is too damaged to be written again: {error}") from error
+
+
+def _whole(data: bytes) -> Any:  # Any: see above
+    """The document, opened and, where something in it is broken, repaired.
+
+    MuPDF repairs when it first meets what is broken, and forgets the numbers of objects that it gave before: so it is
+    made to meet all of them.
+    """
+    pdf = _mupdf.open(stream=data, filetype="pdf")
+    written = pdf.tobytes()
+    if not pdf.is_repaired:
+        return pdf
+    pdf.close()
+    return _mupdf.open(stream=written, filetype="pdf")
 
 
 def _matrix(page: Any, scale: float) -> Matrix:  # Any: see above
