@@ -17,7 +17,7 @@ up: .venv/runtime.stamp ## the whole system, in the foreground
 test: .venv/dev.stamp .venv-paddle/stamp ## every test that needs no GPU, in both environments
 	@failed=0; $(REFERENCE)/pytest tests/paddle || failed=1; $(BIN)/pytest || failed=1; exit $$failed
 
-soak: .venv/dev.stamp ## 500 pages through one engine, and many rounds of random faults; prints the seed
+soak: .venv/dev.stamp ## 500 pages through one engine, random faults, spoilt documents; prints the seeds
 	@$(BIN)/python -m benchmarks.soak $(DATA)
 	@$(BIN)/pytest -m soak -s
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ocr_engine import Document, EngineError, OCRResult
+from ocr_engine.serving_images import serving_images
 from producer.contract import names
 from producer.contract.jobs import JobRecord
 from producer.contract.ports import ObjectStore
@@ -40,8 +41,9 @@ class PageReader:
         """
         index, job_id = page - 1, record.job.id
         try:
+            image = document.page_image(index)
             found = self._engine.predict_page(
-                document.page_image(index),
+                image,
                 input_path=record.source.filename,
                 page_index=document.page_index(index),
                 options=translate.predict_options(record.request),
@@ -55,6 +57,8 @@ class PageReader:
         if "image" in record.request.outputs:
             self._put(job_id, names.image_name(page), found.draw_lines(), _DRAWING_QUALITY)
             views = dict(self._views(job_id, page, found))
+        if "paddlex" in record.request.outputs:
+            views |= self._serving(job_id, page, serving_images(image, found))
         return translate.page_result(record.request, job_id, page, found, views)
 
     def _views(self, job_id: str, page: int, found: OCRResult) -> Iterator[tuple[str, str]]:
@@ -63,6 +67,13 @@ class PageReader:
             name = names.view_name(page, view)
             self._put(job_id, name, picture, _VIEW_QUALITY)
             yield view, name
+
+    def _serving(self, job_id: str, page: int, pictures: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+        """Store the pictures of PaddleX's serving; each with its file name."""
+        for picture, jpeg in pictures:
+            name = names.serving_image_name(page, picture)
+            self._objects.put(names.picture_key(job_id, name), jpeg, media_type="image/jpeg")
+            yield picture, name
 
     def _put(self, job_id: str, name: str, picture: PIL.Image.Image, quality: int) -> None:
         buffer = io.BytesIO()

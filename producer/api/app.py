@@ -10,7 +10,7 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dashboard, dead_letters, events, fleet, health, jobs, keys, webhooks
+from producer.api.routes import dashboard, dead_letters, events, fleet, health, jobs, keys, ocr, webhooks
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
@@ -23,6 +23,7 @@ _ROUTERS = (
     keys.router,
     fleet.router,
     health.router,
+    ocr.router,
 )
 
 

@@ -40,7 +40,7 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-Output = Literal["json", "image", "text", "hocr", "alto", "pdf"]
+Output = Literal["json", "image", "text", "hocr", "alto", "pdf", "paddlex"]
 TerminalEvent = Literal["job.succeeded", "job.partial", "job.failed", "job.cancelled", "job.expired"]
 TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
     "job.succeeded",
@@ -61,6 +61,7 @@ class OcrOptions(Strict):
     """The predict parameters of the General OCR pipeline; None leaves the pipeline's default."""
 
     use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
+    use_doc_unwarping: bool | None = Field(None, description="Flatten bent pages first, where a worker can")
     use_textline_orientation: bool | None = Field(None, description="Turn upside-down lines before reading them")
     text_det_limit_side_len: int | None = Field(None, ge=32, le=16_000, description="Detector side limit, pixels")
     text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")
@@ -87,7 +88,8 @@ class JobRequest(Strict):
     pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
     outputs: tuple[Output, ...] = Field(
         ("json", "image"),
-        description="`json` is always made; `image` is a drawing a page; the others are one file for the document",
+        description="`json` is always made; `image` is a drawing a page, `paddlex` the pictures that PaddleX's "
+        "serving gives; the others are one file for the document",
     )
     webhook: WebhookRequest | None = None
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")

@@ -29,6 +29,9 @@ _EXPORTS = {
     "pdf": ("document.pdf", "application/pdf"),
 }
 EXPORTS = tuple(_EXPORTS)
+# The pictures of a page that PaddleX's serving gives, by its own names.
+SERVING_IMAGES = ("input_img", "ocr_img", "doc_preprocessing_img")
+_SERVING_IMAGE = re.compile(rf"(\d{{5}})_serving_({'|'.join(SERVING_IMAGES)})\.jpg")
 _EXPORT_TYPES = dict(_EXPORTS.values())
 _OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")
@@ -113,6 +116,11 @@ def picture_key(job_id: str, name: str) -> str:
     return f"{job_prefix(job_id)}images/{name}"
 
 
+def serving_image_name(page: int, image: str) -> str:
+    """The file of one of `SERVING_IMAGES`."""
+    return f"{page:05}_serving_{image}.jpg"
+
+
 def export_name(output: str) -> str:
     """The file that holds an output of the whole document, one of `EXPORTS`."""
     return _EXPORTS[output][0]
@@ -133,7 +141,7 @@ def file_key(job_id: str, name: str) -> str | None:
         return result_key(job_id)
     if match := _PAGE_JSON.fullmatch(name):
         return page_key(job_id, int(match[1]))
-    if _PAGE_IMAGE.fullmatch(name):
+    if _PAGE_IMAGE.fullmatch(name) or _SERVING_IMAGE.fullmatch(name):
         return picture_key(job_id, name)
     if name in _EXPORT_TYPES:
         return f"{job_prefix(job_id)}exports/{name}"
