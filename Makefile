@@ -17,7 +17,7 @@ up: .venv/runtime.stamp ## the whole system, in the foreground
 test: .venv/dev.stamp .venv-paddle/stamp ## every test that needs no GPU, in both environments
 	@failed=0; $(REFERENCE)/pytest tests/paddle || failed=1; $(BIN)/pytest || failed=1; exit $$failed
 
-soak: .venv/dev.stamp ## 500 pages through one engine, and many rounds of random faults; prints the seed
+soak: .venv/dev.stamp ## 500 pages through one engine, random faults, spoilt documents; prints the seeds
 	@$(BIN)/python -m benchmarks.soak $(DATA)
 	@$(BIN)/pytest -m soak -s
 
@@ -36,10 +36,10 @@ parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by li
 accuracy: .venv/dev.stamp ## every profile against ground truth, on drawn pages or BENCH_DATA
 	@$(BIN)/python -m benchmarks.accuracy $(DATA)
 
-bench: .venv/dev.stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, in under five minutes
+bench: .venv/dev.stamp .venv-paddle/stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, in under five minutes
 	@$(BIN)/python -m benchmarks.speed $(DATA)
 
-bench-full: .venv/dev.stamp ## every page and every peer
+bench-full: .venv/dev.stamp .venv-paddle/stamp ## every page and every peer
 	@$(BIN)/python -m benchmarks.speed --full $(DATA)
 
 lock: .venv/dev.stamp ## rewrite the lock files

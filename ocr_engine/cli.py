@@ -28,6 +28,7 @@ class _Order:
 
     input: str
     pages: str | None
+    text_layer: str | None
     save_path: Path | None
     json: bool
 
@@ -40,7 +41,7 @@ def main() -> None:
 # Any: typer calls it with the flags of `_signature`, checked by the table of options.
 def ocr(**flags: Any) -> None:
     """Read an image, a PDF, a folder of them or a web address, and print the text. No queue, no server."""
-    order = _Order(**{name: flags.pop(name) for name in ("input", "pages", "save_path", "json")})
+    order = _Order(**{name: flags.pop(name) for name in ("input", "pages", "text_layer", "save_path", "json")})
     try:
         with _build(flags) as engine:
             failed = _read(engine, order)
@@ -75,7 +76,9 @@ def _read(engine: OCREngine, order: _Order) -> bool:
     with page_bar(documents, choice) as advance:
         for document in documents:
             try:
-                for result in engine.predict_iter(document, pages=order.pages, stems=stems):
+                for result in engine.predict_iter(
+                    document, pages=order.pages, stems=stems, text_layer=order.text_layer
+                ):
                     read += _deliver(result, order)
                     advance()
             except EngineError as error:
@@ -112,6 +115,12 @@ def _signature() -> inspect.Signature:
             default=inspect.Parameter.empty,
         ),
         _flag("pages", str | None, "Pages of each document, from 1: 1-3,7. Default: all.", "--pages"),
+        _flag(
+            "text_layer",
+            str | None,
+            "A PDF's own text: ignore (default), auto (taken where it is sound) or only.",
+            "--text_layer",
+        ),
         _flag("save_path", Path | None, "Folder for the JSON and the drawings.", "--save_path"),
         _flag("paddlex_config", Path | None, "A pipeline's YAML file, for what no flag says.", "--paddlex_config"),
         inspect.Parameter(

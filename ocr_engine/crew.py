@@ -13,10 +13,11 @@ _Result = TypeVar("_Result")
 
 
 class Crew:
-    """A fixed number of threads for everyone who calls. `map` is safe from several threads; tasks must not call it."""
+    """A fixed number of threads for everyone who calls: `size`. `map` is safe from several; tasks must not call it."""
 
     def __init__(self, size: int) -> None:
         """`size`: tasks at once. One: they run in the thread that calls."""
+        self.size = size
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="lines") if size > 1 else None
 
     def map(

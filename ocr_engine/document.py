@@ -10,6 +10,7 @@ from typing import Self
 
 from ocr_engine.errors import SourceNotFound, TooLarge, TooManyPages
 from ocr_engine.media import MediaType, sniff
+from ocr_engine.text_layer import OwnText
 from ocr_engine.types import Image
 
 
@@ -43,6 +44,13 @@ class Document(ABC):
 
         Raises: PageTooLarge, UnreadableDocument, OutOfMemory; IndexError: there is no such page.
         """
+
+    def own_text(self, index: int) -> OwnText | None:
+        """The text that page `index` holds beside its pixels; None: this kind of document holds none.
+
+        Raises: UnreadableDocument; IndexError: there is no such page.
+        """
+        return None
 
     def page_index(self, index: int) -> int | None:
         """What a result reports for page `index`: the index, or None for a single image."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from ocr_engine.crew import Crew
 from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
 from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
+from ocr_engine.lookahead import one_ahead
 from ocr_engine.model_choice import choose_models
 from ocr_engine.modules.batch_reader import BatchReader
 from ocr_engine.modules.detection import TextDetector
@@ -28,6 +30,7 @@ from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes.plan import PADDLEX
 from ocr_engine.sources import Source, check_page
 from ocr_engine.stems import Stems
+from ocr_engine.text_layer import TextLayer
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Model, Module
@@ -76,7 +79,8 @@ class OCREngine:
 
         pages: which of each document, `"1-3,7"` or numbers from 1; None: all. An array is one page, and is read.
 
-        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's. A document that
+        The options are the fields of `PredictOptions`; `device` is accepted when it is the engine's; `text_layer` tells
+        what becomes of a PDF's own text, "ignore" (the default), "auto" or "only": see `TextLayer`. A document that
         cannot be read raises, it never gives an empty list. Long documents: use `predict_iter`, which holds one page
         at a time. Raises: EngineError.
         """
@@ -90,13 +94,19 @@ class OCREngine:
         stems: Stems | None = None,
         **options: OptionValue,
     ) -> Iterator[OCRResult]:
-        """Like `predict`, a page at a time, as they are asked for. `stems`: names that earlier calls of a run took."""
+        """Like `predict`, a page at a time, as they are asked for. `stems`: names that earlier calls of a run took.
+
+        An engine of several threads searches the next page while the lines of this one are read: it holds two.
+        """
         device = options.pop("device", None)
         if device is not None and str(parse_device(str(device))) != self.device:
             raise InvalidRequest(f"device={device!r}: this engine is on {self.device}; build another for that device")
+        layer = TextLayer.parse(options.pop("text_layer", None))
         call = PredictOptions.parse(options)
-        for image, origin in read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems()):
-            yield self._read_page(image, origin, call)
+        found = read_pages(input, choice=PageChoice.parse(pages), stems=stems or Stems(), text_layer=layer)
+        work = partial(self._begin, call=call)
+        begun = one_ahead(found, work) if self._crew.size > 1 else map(work, found)
+        yield from (finish() for finish in begun)
 
     def ocr(self, img: Source | Sequence[Source], **options: OptionValue) -> list[OCRResult]:
         """The 2.x name of `predict`, which warns."""
@@ -115,7 +125,8 @@ class OCREngine:
 
         Raises: InvalidRequest, PageTooLarge, OutOfMemory (retryable), InternalError.
         """
-        return self._read_page(image, PageOrigin(input_path=input_path, page_index=page_index), options)
+        origin = PageOrigin(input_path=input_path, page_index=page_index)
+        return self._begin((image, origin), call=options)()
 
     def export_paddlex_config_to_yaml(self, yaml_path: str | Path) -> None:
         """Write what this engine is as a configuration that PaddleX and `paddlex_config` read. Raises: OSError."""
@@ -135,9 +146,10 @@ class OCREngine:
     ) -> None:
         self.close()
 
-    def _read_page(self, image: Image, origin: PageOrigin, call: PredictOptions | None) -> OCRResult:
+    def _begin(self, page: tuple[Image, PageOrigin], *, call: PredictOptions | None) -> Callable[[], OCRResult]:
+        image, origin = page
         settings = settings_for(self._options, call or PredictOptions())
-        return self._open_pipeline().run(check_page(image), settings, origin)
+        return self._open_pipeline().begin(check_page(image), settings, origin)
 
     def _open_pipeline(self) -> PageReader:
         if self._pipeline is None:
@@ -192,7 +204,7 @@ class OCREngine:
         return Pipeline(
             orientation=orientation,
             unwarper=unwarper,
-            detector=TextDetector(loader.open(files[Module.TEXT_DETECTION])),
+            detector=TextDetector(loader.open(files[Module.TEXT_DETECTION]), exact=profile_of(self._options).exact),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
         )
 

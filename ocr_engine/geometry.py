@@ -67,6 +67,22 @@ def crop_quad(image: Image, polygon: Polygon) -> Image | None:
     return np.asarray(crop, dtype=np.uint8)
 
 
+def widened(polygon: Polygon, share: float) -> Polygon:
+    """The line longer by `share` of its height at both ends, which may lie beyond the page."""
+    corners = polygon.astype(np.float64)
+    across, down = (corners[1] - corners[0] + corners[2] - corners[3]) / 2, (corners[3] - corners[0]) / 2
+    down += (corners[2] - corners[1]) / 2
+    width, height = float(np.linalg.norm(across)), float(np.linalg.norm(down))
+    if min(width, height) < 1.0:
+        return polygon
+    if height >= _VERTICAL_RATIO * width:
+        step, ends = down * (share * width / height), np.array([-1, -1, 1, 1])
+    else:
+        step, ends = across * (share * height / width), np.array([-1, 1, 1, -1])
+    limits = np.iinfo(np.int16)
+    return np.asarray(np.clip(np.rint(corners + ends[:, None] * step), limits.min, limits.max), dtype=np.int16)
+
+
 def rotate_quarter(image: Image, angle: Angle) -> Image:
     """Turn the page counter-clockwise by `angle` degrees, with the reference's one-pixel shift.
 

@@ -56,10 +56,11 @@ class ModelLoader:
         """
         self._options = options
         threads = options.cpu_threads or _allowed_cpus()
-        self.plan = plan_runtime(options, threads=threads, exact=exact)
         self.labels: dict[str, str] = {}
         self.precision = ""
         self._zoo = Zoo.at(options.model_cache_dir, options.model_source)
+        plan = plan_runtime(options, threads=threads, exact=exact)
+        self.plan = replace(plan, compiled_dir=self._zoo.cache.folder / ".compiled")
         self._formats = _formats_of(self.plan)
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)

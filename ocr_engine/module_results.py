@@ -9,9 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 import PIL.Image
-from PIL import ImageDraw
+from PIL import ImageDraw, ImageFont
 
-from ocr_engine.fonts import face
 from ocr_engine.saving import SavedResult
 from ocr_engine.types import Image
 
@@ -57,7 +56,7 @@ class RecognitionResult(ModuleResult):
         size = _size_for(text, line.width)
         drawing = PIL.Image.new("RGB", (line.width, line.height + int(size * 1.5)), _WHITE)
         drawing.paste(line, (0, 0))
-        ImageDraw.Draw(drawing).text((0, line.height), text, fill=_BLACK, font=face(size))
+        ImageDraw.Draw(drawing).text((0, line.height), text, fill=_BLACK, font=_face(size))
         return drawing
 
 
@@ -67,7 +66,7 @@ class ClassificationResult(ModuleResult):
     def _drawing(self) -> PIL.Image.Image:
         drawing = _picture(self.page)
         text = f"{self['label_names'][0]} {self['scores'][0]:.2f}"
-        font, pen = face(_size_for(text, drawing.width)), ImageDraw.Draw(drawing)
+        font, pen = _face(_size_for(text, drawing.width)), ImageDraw.Draw(drawing)
         left, top, right, bottom = pen.textbbox((2 * _MARGIN_PX, 2 * _MARGIN_PX), text, font=font)
         pen.rectangle((left - _MARGIN_PX, top - _MARGIN_PX, right + _MARGIN_PX, bottom + _MARGIN_PX), fill=_WHITE)
         pen.text((2 * _MARGIN_PX, 2 * _MARGIN_PX), text, fill=_BLACK, font=font)
@@ -91,5 +90,12 @@ def _picture(page: Image) -> PIL.Image.Image:
 def _size_for(text: str, width: int) -> int:
     """The size in pixels at which the text is no wider than that, unless it could not be read."""
     size = max(int(width * _TEXT_SHARE), _MIN_TEXT_PX)
-    length = face(size).getlength(text)
+    length = _face(size).getlength(text)
     return size if length <= width else max(int(size * width / length), _MIN_TEXT_PX)
+
+
+def _face(size_px: int) -> ImageFont.FreeTypeFont:
+    # Here, because the typefaces come with a library that takes a second to import.
+    from ocr_engine.fonts import face
+
+    return face(size_px)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
-from ocr_engine.pipeline import require_module
+from ocr_engine.pipeline import own_result, require_module
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes.plan import ONNXRUNTIME, RuntimePlan
@@ -92,8 +93,16 @@ class PaddleXPipeline:
             except _LIBRARY_ERRORS as error:
                 raise ModelUnavailable(f"PaddleX cannot start on {plan.device}: {_one_line(error)}") from error
 
-    def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
-        """Read one page (H, W, 3) BGR. Raises: InvalidRequest, OutOfMemory, InternalError."""
+    def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
+        """What is returned reads the page (H, W, 3) BGR: PaddleX does all at once."""
+        return partial(own_result if origin.own_lines is not None else self._run, page, settings, origin)
+
+    def warm_up(self, settings: PageSettings) -> None:
+        """Run the networks that a blank page reaches."""
+        self._run(np.full((640, 480, 3), 255, dtype=np.uint8), settings, PageOrigin())
+
+    def _run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
+        """Raises: InvalidRequest, OutOfMemory, InternalError."""
         require_module(self._built.use_doc_orientation, settings.use_doc_orientation, "use_doc_orientation_classify")
         require_module(self._built.use_doc_unwarping, settings.use_doc_unwarping, "use_doc_unwarping")
         require_module(
@@ -111,10 +120,6 @@ class PaddleXPipeline:
             raise InternalError(f"PaddleX failed on a page of {page.shape}: {_one_line(error)}") from error
         timings_ms = {**origin.timings_ms, "paddlex": (time.perf_counter() - start) * 1000.0}
         return _result(raw, page, origin, timings_ms)
-
-    def warm_up(self, settings: PageSettings) -> None:
-        """Run the networks that a blank page reaches."""
-        self.run(np.full((640, 480, 3), 255, dtype=np.uint8), settings, PageOrigin())
 
 
 def _check_device(plan: RuntimePlan) -> None:

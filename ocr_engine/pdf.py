@@ -7,11 +7,13 @@ import threading
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pymupdf
 
 from ocr_engine.document import Document, DocumentLimits
 from ocr_engine.errors import EncryptedDocument, PageTooLarge, UnreadableDocument
 from ocr_engine.media import MediaType
+from ocr_engine.text_layer import OwnLine, OwnText
 from ocr_engine.types import Image
 
 # Any: the library is not annotated.
@@ -21,6 +23,9 @@ _mupdf: Any = pymupdf
 _SCALE = 2.0
 _MIN_SCALE = 0.1
 MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
+# White space as it is, ligatures as their letters, U+FFFD for what has no character, and where pictures are.
+_TEXT_FLAGS = _mupdf.TEXT_PRESERVE_WHITESPACE | _mupdf.TEXT_PRESERVE_IMAGES
+_PICTURE, _INVISIBLE = 1, 3
 # MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
 MUPDF_LOCK = threading.Lock()
 
@@ -62,6 +67,27 @@ class PdfDocument(Document):
             rgb = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)
             return np.ascontiguousarray(rgb[:, :, ::-1])
 
+    def own_text(self, index: int) -> OwnText:
+        if not 0 <= index < self.page_count:
+            raise IndexError(index)
+        with MUPDF_LOCK:
+            try:
+                page = self._pdf[index]
+                scale = self._scale(page.rect.width, page.rect.height)
+                blocks = page.get_text("rawdict", flags=_TEXT_FLAGS)["blocks"]
+                hidden = any(trace["type"] == _INVISIBLE for trace in page.get_texttrace())
+            except MUPDF_ERRORS as error:
+                raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
+            area = page.rect.width * page.rect.height
+            # The text is told as the page was before it was turned.
+            to_pixels = np.array(page.rotation_matrix * _mupdf.Matrix(scale, scale)).reshape(3, 2)
+        lines = (line for block in blocks for line in block.get("lines", ()))
+        return OwnText(
+            lines=tuple(_own_line(line, to_pixels) for line in lines if any(span["chars"] for span in line["spans"])),
+            hidden=hidden,
+            picture_share=sum(_area(block["bbox"]) for block in blocks if block["type"] == _PICTURE) / max(area, 1.0),
+        )
+
     def close(self) -> None:
         with MUPDF_LOCK:
             if not self._pdf.is_closed:
@@ -79,3 +105,31 @@ class PdfDocument(Document):
                 f"a page of {width:.0f} x {height:.0f} points does not fit {self._limits.max_page_pixels} pixels"
             )
         return scale
+
+
+# Any: a line as the library describes it.
+def _own_line(line: dict[str, Any], to_pixels: npt.NDArray[np.float64]) -> OwnLine:
+    """A line of text; `to_pixels` (3, 2) takes (x, y, 1) in points to pixels of the rendered page."""
+    characters = [character for span in line["spans"] for character in span["chars"]]
+    along = np.array(line["dir"]) @ to_pixels[:2]
+    along /= max(float(np.linalg.norm(along)), 1e-6)
+    down = np.array([-along[1], along[0]])
+    boxes = np.array([_points(character["bbox"]) for character in characters], dtype=np.float64)
+    points = boxes @ to_pixels[:2] + to_pixels[2]
+    (left, right), (top, bottom) = ((axis.min(), axis.max()) for axis in (points @ along, points @ down))
+    corners = [x * along + y * down for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))]
+    middles = ((points @ along).mean(axis=1) - left) / max(right - left, 1e-6)
+    return OwnLine(
+        text="".join(character["c"] for character in characters),
+        corners=tuple((float(x), float(y)) for x, y in corners),
+        middles=tuple(float(one) for one in middles),
+    )
+
+
+def _points(box: tuple[float, float, float, float]) -> list[tuple[float, float]]:
+    left, top, right, bottom = box
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])

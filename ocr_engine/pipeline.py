@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,18 +15,18 @@ from ocr_engine.geometry import rotate_quarter, sort_boxes
 from ocr_engine.heap import give_back
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
-from ocr_engine.modules.line_reader import LineReader
+from ocr_engine.modules.line_reader import LineReader, ReadLines
 from ocr_engine.modules.unwarping import Unwarped, Unwarper
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
-from ocr_engine.types import Angle, Image, Line, PageReading
+from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
 
 
 class PageReader(Protocol):
     """What reads a page: ours, or PaddleX's."""
 
-    def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
-        """Read one page (H, W, 3) BGR. Raises: EngineError."""
+    def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
+        """Find the lines of one page (H, W, 3) BGR; what is returned reads them. Both raise: EngineError."""
 
     def warm_up(self, settings: PageSettings) -> None:
         """Run the networks once, so that the first document does not pay for it."""
@@ -47,8 +48,8 @@ class Pipeline:
         self._detector = detector
         self._reader = reader
 
-    def run(self, page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
-        """Read one page (H, W, 3) BGR.
+    def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
+        """Turn, flatten and search one page (H, W, 3) BGR; what is returned reads its lines.
 
         Raises: OutOfMemory (retryable), InternalError; InvalidRequest: a module was asked for but not loaded.
         """
@@ -58,6 +59,8 @@ class Pipeline:
         require_module(self._orientation is not None, settings.use_doc_orientation, "use_doc_orientation_classify")
         require_module(self._unwarper is not None, settings.use_doc_unwarping, "use_doc_unwarping")
         require_module(self._reader.can_turn, settings.use_textline_orientation, "use_textline_orientation")
+        if origin.own_lines is not None:
+            return partial(own_result, page, settings, origin)
         try:
             with _timed(timings_ms, "orientation"):
                 angle, upright = self._turn_upright(page, settings)
@@ -67,22 +70,24 @@ class Pipeline:
                     upright = unwarped.page
             with _timed(timings_ms, "detection"):
                 polygons = sort_boxes(self._detector.detect(upright, settings.detection))
-            read = self._reader.read(upright, polygons, turn=settings.use_textline_orientation)
         except MemoryError as error:
             raise OutOfMemory from error
-        finally:
-            give_back()  # 2.5 ms; without it the heap of a long run is a third larger
-        lines = (Line(polygon=p, reading=r) for p, r in zip(read.polygons, read.readings, strict=True))
-        reading = PageReading(
-            angle=angle,
-            grid=unwarped.grid if unwarped else None,
-            flat=unwarped.page if unwarped and not unwarped.by_grid else None,
-            polygons=read.polygons,
-            line_classes=read.classes,
-            lines=tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh),
-            timings_ms={**timings_ms, **read.timings_ms},
-        )
-        return build_result(page, reading, settings, origin)
+
+        def finish() -> OCRResult:
+            read = self._read(upright, polygons, settings)
+            lines = (Line(polygon=p, reading=r) for p, r in zip(read.polygons, read.readings, strict=True))
+            reading = PageReading(
+                angle=angle,
+                grid=unwarped.grid if unwarped else None,
+                flat=unwarped.page if unwarped and not unwarped.by_grid else None,
+                polygons=read.polygons,
+                line_classes=read.classes,
+                lines=tuple(line for line in lines if line.reading.score >= settings.rec_score_thresh),
+                timings_ms={**timings_ms, **read.timings_ms},
+            )
+            return build_result(page, reading, settings, origin)
+
+        return finish
 
     def warm_up(self, settings: PageSettings) -> None:
         """Run every network once on a blank page, so that the first document does not pay for it."""
@@ -93,6 +98,14 @@ class Pipeline:
             self._unwarper.unwarp(blank)
         self._detector.detect(blank, settings.detection)
         self._reader.warm_up()
+
+    def _read(self, page: Image, polygons: Sequence[Polygon], settings: PageSettings) -> ReadLines:
+        try:
+            return self._reader.read(page, polygons, turn=settings.use_textline_orientation)
+        except MemoryError as error:
+            raise OutOfMemory from error
+        finally:
+            give_back()  # 2.5 ms; without it the heap of a long run is a third larger
 
     def _turn_upright(self, page: Image, settings: PageSettings) -> tuple[Angle | None, Image]:
         """The angle found, None when orientation is off, and the page turned by it."""
@@ -108,6 +121,18 @@ def require_module(built: bool, asked: bool, option: str) -> None:
         raise InvalidRequest(
             f"{option}=True was asked for, but the engine was built without it; build it with {option}=True"
         )
+
+
+def own_result(page: Image, settings: PageSettings, origin: PageOrigin) -> OCRResult:
+    """The page with the lines that its document holds; nothing is turned, flattened or read."""
+    lines = origin.own_lines or ()
+    reading = PageReading(
+        angle=0 if settings.use_doc_orientation else None,
+        polygons=tuple(line.polygon for line in lines),
+        lines=lines,
+        timings_ms=dict(origin.timings_ms),
+    )
+    return build_result(page, reading, settings, origin)
 
 
 @contextmanager

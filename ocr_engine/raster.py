@@ -39,6 +39,7 @@ _PILLOW_ERRORS = (
     struct.error,
 )
 _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NO_MEMORY = cv2.Error.StsNoMem
 
 
@@ -152,7 +153,18 @@ def _is_cut_short(data: bytes, media_type: MediaType) -> bool:
     if media_type is MediaType.JPEG:
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
     if media_type is MediaType.PNG:
-        return b"IEND" not in data
+        return not _reaches_its_end(data)
     if media_type is MediaType.WEBP:
         return len(data) < int.from_bytes(data[4:8], "little") + 8 - 1
+    return False
+
+
+def _reaches_its_end(png: bytes) -> bool:
+    """Whether the chunks of a PNG follow each other up to the last. OpenCV reserves what a chunk says of its length."""
+    at = len(_PNG_SIGNATURE)
+    while at + 8 <= len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        if png[at + 4 : at + 8] == b"IEND":
+            return True
+        at += length + 12  # with its length, its name and its checksum
     return False

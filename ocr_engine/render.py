@@ -59,6 +59,16 @@ def draw_lines(page: Image, polygons: Sequence[Polygon], texts: Sequence[str]) -
     return canvas
 
 
+def shrink(page: Image, *, max_side: int) -> PIL.Image.Image:
+    """The page with at most `max_side` pixels a side; one that is smaller already stays as it is."""
+    height, width = page.shape[:2]
+    scale = min(1.0, max_side / max(height, width))
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        page = cv2.resize(page, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return PIL.Image.fromarray(np.ascontiguousarray(page[:, :, ::-1]))
+
+
 def draw_preprocessing(
     page: Image, turned: Image, flat: Image, *, angle: Angle | None, unwarped: bool
 ) -> PIL.Image.Image:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 class PageOrigin:
     """Where a page came from. `page_index`: 0-based, None for a single image. `timings_ms`: what it has cost so far.
 
-    stem: the name under which it is saved; None: the reference's.
+    stem: the name under which it is saved; None: the reference's. own_lines: the document's own text, which is taken in
+    place of reading the pixels; None: they are read.
     """
 
     input_path: str | None = None
     page_index: int | None = None
     stem: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    own_lines: tuple[Line, ...] | None = None
 
 
 class OCRResult(SavedResult):
@@ -50,6 +52,7 @@ class OCRResult(SavedResult):
         the bent line within a pixel; elsewhere they are `original_polys`.
     original_word_polys: the same of `text_word_region`, (m, k, 4, 2).
     text_word_region: the quadrilateral of every word of every line, when word boxes were asked for.
+    text_source: "ocr", or "text_layer" where the lines are the PDF's own text and nothing was read.
     timings_ms: milliseconds by stage: decode (when the engine opened the file), orientation, unwarping, detection,
         textline_orientation, recognition; those that ran.
     """
@@ -61,9 +64,11 @@ class OCRResult(SavedResult):
         page: Image,
         reading: PageReading,
         text_word_region: Sequence[Sequence[WordQuad]] = (),
-        stem: str | None = None,
+        origin: PageOrigin | None = None,
     ) -> None:
-        super().__init__(fields, stem=stem)
+        origin = origin or PageOrigin()
+        super().__init__(fields, stem=origin.stem)
+        self.text_source: Literal["ocr", "text_layer"] = "ocr" if origin.own_lines is None else "text_layer"
         self._page = page
         self.height, self.width = page.shape[:2]
         self._angle: Angle | None = reading.angle
@@ -111,10 +116,13 @@ class OCRResult(SavedResult):
 
     @property
     def original(self) -> dict[str, Any]:
-        """The page as it was given: `width`, `height` in pixels, `polys` and `outlines` of the lines, `word_polys`."""
+        """The page as it was given: `width`, `height` in pixels, `text_source`, `polys` and `outlines` of the lines,
+        `word_polys`.
+        """
         found: dict[str, Any] = {
             "width": self.width,
             "height": self.height,
+            "text_source": self.text_source,
             "polys": self.original_polys,
             "outlines": self.original_outlines,
         }
@@ -125,6 +133,16 @@ class OCRResult(SavedResult):
     def draw_lines(self) -> PIL.Image.Image:
         """Only `img["ocr_res_img"]`: the page beside its text; words in place of lines when they were asked for."""
         return self._draw_lines(self.upright)
+
+    def views(self, *, max_side: int) -> Iterator[tuple[Literal["page", "upright"], PIL.Image.Image]]:
+        """The page to look at, with at most `max_side` pixels a side: `page`, as it was given, and, when unwarping has
+        bent it, `upright`, as it was read. A page that was only turned is the first one, turned by its `angle`.
+        """
+        from ocr_engine.render import shrink
+
+        yield "page", shrink(self._page, max_side=max_side)
+        if self._flat is not None or self._grid is not None:
+            yield "upright", shrink(self.upright, max_side=max_side)
 
     @property
     def upright(self) -> Image:
@@ -191,12 +209,12 @@ def build_result(page: Image, reading: PageReading, settings: PageSettings, orig
         fields["textline_orientation_angles"] = list(reading.line_classes or [-1] * len(reading.polygons))
     fields |= _lines(reading, settings)
     if not settings.return_word_box:
-        return OCRResult(fields, page=page, reading=reading, stem=origin.stem)
+        return OCRResult(fields, page=page, reading=reading, origin=origin)
     words = [words_of(line.reading, line.polygon) for line in reading.lines]
     fields["text_word_boxes"] = [_word_boxes(quads) for _, quads in words]
     fields["text_word"] = [list(texts) for texts, _ in words]
     regions = [quads for _, quads in words]
-    return OCRResult(fields, page=page, reading=reading, text_word_region=regions, stem=origin.stem)
+    return OCRResult(fields, page=page, reading=reading, text_word_region=regions, origin=origin)
 
 
 def _with_direction(reading: PageReading) -> Iterator[tuple[Line, bool]]:

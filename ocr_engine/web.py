@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-
-import httpx
+from typing import TYPE_CHECKING
 
 from ocr_engine.errors import InvalidRequest, SourceUnreachable, TooLarge
 from ocr_engine.zoo.fetch import Limits, leaves_https, open_client
+
+if TYPE_CHECKING:
+    import httpx
 
 # A scan of some hundred pages; five minutes on a slow line.
 DOCUMENT_LIMITS = Limits(max_bytes=256 << 20, connect_s=10.0, read_s=30.0, total_s=300.0)
@@ -33,6 +35,9 @@ def fetch_document(url: str, limits: Limits = DOCUMENT_LIMITS) -> bytes:
     It fetches from any host that this process reaches, the local network included: pass no addresses of strangers.
     Raises: InvalidRequest: it is not an address; SourceUnreachable: it gave no document in time; TooLarge.
     """
+    # Here and below: it takes a fifth of a second to import, and most documents are files.
+    import httpx
+
     address = _parsed(url)
     where = shown_address(url)
     give_up_at = time.monotonic() + limits.total_s
@@ -61,6 +66,8 @@ def _body(response: httpx.Response, where: str, limits: Limits, give_up_at: floa
 
 
 def _parsed(url: str) -> httpx.URL:
+    import httpx
+
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:

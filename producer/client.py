@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 import httpx
 
 from producer.contract import errors
+from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest
 from producer.contract.webhooks import DeliveryRecord
@@ -151,6 +152,10 @@ class OcrFleetClient:
         """Deliver a webhook again, now."""
         answer = self._send("POST", f"/v1/webhook-deliveries/{event_id}/redeliver")
         return DeliveryRecord.model_validate_json(answer.content)
+
+    def fleet(self) -> FleetView:
+        """The workers, the work that waits for them, and what they got done in the last hour."""
+        return FleetView.model_validate_json(self._send("GET", "/v1/fleet").content)
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON."""

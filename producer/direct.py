@@ -11,7 +11,9 @@ from typing import BinaryIO
 from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
+from producer.contract.changes import Changes
 from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome, Submitted
@@ -19,6 +21,7 @@ from producer.contract.listing import PAGE_MAX, JobFilter
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.sources import Remote
 from producer.contract.webhooks import DeliveryRecord
+from producer.fleet import fleet_view
 from producer.intake import Intake, ProducerLimits, Submission, put_manifest
 from producer.keyring import KeyRing
 from producer.remote import parse_remote
@@ -183,6 +186,10 @@ class Producer:
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
+    def changes(self, *, after: str | None) -> Changes:
+        """Jobs that have changed since the position `after`; None: the position to go on from."""
+        return self._jobs.changes(after=after, owner=self._owner)
+
     def cancel(self, job_id: str) -> Job:
         """Stop the job: at once when it waits, within a page when it runs. Raises: NotFound."""
         self._jobs.cancel(self._record(job_id).job.id)
@@ -256,6 +263,10 @@ class Producer:
         self._record(match["job_id"])
         self._store.outbox.redeliver(event_id)
         return next(one for one in self._store.outbox.deliveries(match["job_id"]) if one.id == event_id)
+
+    def fleet(self) -> FleetView:
+        """The workers, the work that waits for them, and what they got done in the last hour."""
+        return fleet_view(self._store.fleet.workers(), self._store.fleet.load(), {})
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""

@@ -1,8 +1,8 @@
-"""What a worker needs of the engine."""
+"""What a worker needs of the engine, and an engine that tells of every page it read."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ocr_engine import OCRResult, PredictOptions
@@ -26,3 +26,27 @@ class Engine(Protocol):
         self, image: Image, *, input_path: str | None, page_index: int | None, options: PredictOptions | None
     ) -> OCRResult:
         """Read one page. Raises: EngineError."""
+
+
+class ObservedEngine:
+    """An engine that tells `on_page` of every result."""
+
+    def __init__(self, engine: Engine, on_page: Callable[[OCRResult], None]) -> None:
+        self._engine = engine
+        self._on_page = on_page
+        self.profile, self.runtime, self.device = engine.profile, engine.runtime, engine.device
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        return self._engine.models
+
+    def warm_up(self) -> None:
+        self._engine.warm_up()
+
+    def predict_page(
+        self, image: Image, *, input_path: str | None, page_index: int | None, options: PredictOptions | None
+    ) -> OCRResult:
+        """Raises: EngineError."""
+        found = self._engine.predict_page(image, input_path=input_path, page_index=page_index, options=options)
+        self._on_page(found)
+        return found

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from celery.signals import worker_process_init, worker_ready, worker_shutdown
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 
 from producer.backends.redis_store import RedisJobStore
 from producer.connect import addresses, connect_bucket, connect_objects, connect_queue, remote_rules
@@ -24,6 +24,7 @@ from workers.deliver import WebhookDelivery
 from workers.fetching import Fetcher, FetchLimits
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
+from workers.presence import Presence
 from workers.reconciler import Reconciler
 from workers.settings import WorkerSettings
 from workers.sweep import Sweep
@@ -49,10 +50,10 @@ class Child:
         redis_url, _ = addresses(settings)
         self.queue = connect_queue(settings)
         store = RedisJobStore(redis_url)
+        self.presence = Presence(store.fleet, device=worker.device, beat_s=worker.beat_s)
+        self._is_device = worker.role == "device"
         self.processor: Takes = (
-            _processor(settings, worker, store, self.queue)
-            if worker.role == "device"
-            else _fetcher(settings, worker, store, self.queue)
+            self._load(settings, worker, store) if self._is_device else _fetcher(settings, worker, store, self.queue)
         )
         secret = settings.webhook_secret
         self.webhooks = (
@@ -60,6 +61,22 @@ class Child:
             if worker.role == "io" and secret
             else None
         )
+
+    def close(self) -> None:
+        """Leave the fleet."""
+        if self._is_device:
+            self.presence.close()
+
+    def _load(self, settings: Settings, worker: WorkerSettings, store: JobStore) -> UnitProcessor:
+        """Load the engine, which takes seconds, as a worker that is starting."""
+        from workers.engine import ObservedEngine
+
+        self.presence.start()
+        engine = ObservedEngine(_engine(worker), on_page=lambda _: self.presence.page_read())
+        engine.warm_up()
+        processor = _processor(settings, worker, engine, store=store, queue=self.queue)
+        self.presence.ready(device=engine.device, runtime=engine.runtime)
+        return processor
 
 
 _child: Child | None = None
@@ -102,13 +119,19 @@ def _stop_parent(**_signal: object) -> None:
     _stop_reconciler.set()
 
 
-def _processor(settings: Settings, worker: WorkerSettings, store: JobStore, queue: Queue) -> UnitProcessor:
+def _stop_child(**_signal: object) -> None:
+    """Runs in a child that ends in order."""
+    if _child is not None:
+        _child.close()
+
+
+def _processor(
+    settings: Settings, worker: WorkerSettings, engine: Engine, *, store: JobStore, queue: Queue
+) -> UnitProcessor:
     # Only a device child loads the engine: the parent and the io node never import a runtime.
     from ocr_engine import DocumentLimits
     from workers.process import ProcessLimits, UnitProcessor
 
-    engine = _engine(worker)
-    engine.warm_up()
     limits = ProcessLimits(
         document=DocumentLimits(
             max_bytes=settings.max_file_bytes,
@@ -165,5 +188,6 @@ def _engine(worker: WorkerSettings) -> Engine:
 
 # Celery's signals, connected when the worker imports its tasks.
 worker_process_init.connect(_start_child)
+worker_process_shutdown.connect(_stop_child)
 worker_ready.connect(_start_parent)
 worker_shutdown.connect(_stop_parent)

@@ -23,6 +23,7 @@ class WorkerSettings(BaseSettings):
     heartbeat_s: float = Field(2, gt=0, description="How often a unit's lease is renewed")
     # Four missed heartbeats; with the reconciler's second, work of a dead worker is retried within 10 s.
     lease_s: float = Field(8, gt=0, description="A unit whose worker was silent this long goes to another")
+    beat_s: float = Field(2, gt=0, description="How often a worker tells the fleet what it is at")
     stop_s: float = Field(30, ge=0, description="A worker that is stopped while it reads gives back its unit then")
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"

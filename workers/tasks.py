@@ -24,7 +24,8 @@ def work(task: Task) -> None:
     child = lifecycle.child()
     delivery_tag = _delivery_tag(task)
     try:
-        child.processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+        with child.presence.busy():
+            child.processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
         reach("before_ack")
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ocr_engine import EngineError, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
@@ -9,6 +12,7 @@ from producer.contract.jobs import JobError, JobRequest
 from producer.contract.results import EngineInfo, PageResult, PlacedWord
 from workers.engine import Engine
 
+NO_VIEWS: Mapping[str, str] = MappingProxyType({})
 _WITH_WORDS = frozenset({"hocr", "alto", "pdf"})
 
 
@@ -17,8 +21,10 @@ def predict_options(request: JobRequest) -> PredictOptions:
     return PredictOptions.parse(request.options.model_dump(exclude_none=True))
 
 
-def page_result(request: JobRequest, job_id: str, page: int, result: OCRResult) -> PageResult:
-    """What a page's JSON holds; pages count from 1."""
+def page_result(
+    request: JobRequest, job_id: str, page: int, result: OCRResult, views: Mapping[str, str] = NO_VIEWS
+) -> PageResult:
+    """What a page's JSON holds; pages count from 1. views: those that are stored, with their file names."""
     words = result.original_words if _WITH_WORDS.intersection(request.outputs) else None
     files = {"json": names.file_href(job_id, f"{page:05}.json")}
     if "image" in request.outputs:
@@ -32,6 +38,7 @@ def page_result(request: JobRequest, job_id: str, page: int, result: OCRResult) 
         original_polys=result.original_polys or [],
         original_words=None if words is None else [[PlacedWord(**word) for word in line] for line in words],
         files=files,
+        views={view: names.file_href(job_id, name) for view, name in views.items()},
         timings_ms=result.timings_ms,
     )
 

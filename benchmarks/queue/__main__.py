@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,13 +31,12 @@ def main() -> None:
 
 
 def _show(depths: list[Depth], overhead: Overhead) -> None:
-    print(f"{'queued jobs':>12} {'submit ms p50/p99':>20} {'claim ms p50/p99':>20} {'bytes a job':>12}")  # noqa: T201
+    lines = [f"{'queued jobs':>12} {'submit ms p50/p99':>20} {'claim ms p50/p99':>20} {'bytes a job':>12}"]
     for depth in depths:
         submit = f"{depth.submit_p50_ms:.2f} / {depth.submit_p99_ms:.2f}"
         claim = f"{depth.claim_p50_ms:.2f} / {depth.claim_p99_ms:.2f}"
-        print(f"{depth.jobs:>12} {submit:>20} {claim:>20} {depth.bytes_a_job:>12.0f}")  # noqa: T201
-    for line in overhead.lines():
-        print(line)  # noqa: T201
+        lines.append(f"{depth.jobs:>12} {submit:>20} {claim:>20} {depth.bytes_a_job:>12.0f}")
+    sys.stdout.write("\n".join([*lines, *overhead.lines()]) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.queue.enqueue import PROCESSES, THREADS, submit_many
 from ocr_engine import OCREngine, open_document
 from producer.connect import connect
-from producer.contract.jobs import JobRequest, JobState
+from producer.contract.jobs import JobState
 from producer.settings import Settings
 from tests.faults.commands import Command, document
 from tests.faults.engine import StandInEngine
@@ -18,7 +18,6 @@ from workers.demo.samples import draw
 
 _ROUNDS = 5
 _WAIT_S = 600
-_SUBMITTERS = 8  # as the API's threads: their waits for the disk overlap
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +46,8 @@ class Overhead:
 
     def lines(self) -> list[str]:
         return [
-            f"enqueued: {self.enqueue_per_s:.0f} jobs/s (document and manifest stored, record written, eight threads)",
+            f"enqueued: {self.enqueue_per_s:.0f} jobs/s (document and manifest stored, record written; "
+            f"{PROCESSES} processes, {THREADS} threads each)",
             f"one-page job: {self.job_ms:.2f} ms, of which the stand-in engine {self.stand_in_ms:.2f} ms: "
             f"overhead {self.overhead_ms:.2f} ms",
             f"a real page: {self.page_ms:.0f} ms, so the overhead is {self.throughput_lost:.2%} of throughput",
@@ -57,13 +57,9 @@ class Overhead:
 def measure_overhead(redis_url: str, folder: Path, *, jobs: int) -> Overhead:
     """Fill the queue, then start one worker with an engine that reads nothing, and time the stream it makes."""
     settings = Settings(redis_url=redis_url, store_url=(folder / "objects").as_uri())
-    producer = connect(settings)
     page = document([Command()])
-    request = JobRequest(outputs=("json",))
-    start = time.perf_counter()
-    with ThreadPoolExecutor(_SUBMITTERS) as pool:
-        ids = list(pool.map(lambda _: producer.submit(page, request).id, range(jobs)))
-    enqueue_s = time.perf_counter() - start
+    ids, enqueue_per_s = submit_many(settings, page, jobs)
+    producer = connect(settings)
     environment = {"OCRFLEET_REDIS_URL": redis_url, "OCRFLEET_STORE_URL": str(settings.store_url), **stand_in(folder)}
     with nothing_left(folder), Node("device", folder, environment):
         ended = [producer.wait(job_id, timeout_s=_WAIT_S) for job_id in ids]
@@ -74,7 +70,7 @@ def measure_overhead(redis_url: str, folder: Path, *, jobs: int) -> Overhead:
     ends = sorted(job.finished_at.timestamp() for job in ended if job.finished_at)
     job_ms = (ends[-1] - ends[0]) / (len(ends) - 1) * 1000
     return Overhead(
-        enqueue_per_s=jobs / enqueue_s,
+        enqueue_per_s=enqueue_per_s,
         job_ms=job_ms,
         stand_in_ms=_stand_in_ms(page),
         page_ms=_real_page_ms(),

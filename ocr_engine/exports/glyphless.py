@@ -7,7 +7,6 @@ ToUnicode map of the characters that a document uses, in any script and beyond t
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +33,7 @@ class GlyphlessFont:
         return "".join(f"{self._codes.setdefault(character, len(self._codes) + 1):04X}" for character in text)
 
     def objects(self, numbers: Sequence[int]) -> list[tuple[str, bytes | None]]:
-        """The font's objects, each a dictionary without `/Length` and its stream, for these object numbers.
+        """The font's objects, each a dictionary and what its stream holds, for these object numbers.
 
         The first is the font that pages name.
         """
@@ -58,9 +57,9 @@ class GlyphlessFont:
                 f"/FontFile2 {program} 0 R>>",
                 None,
             ),
-            (f"<</Filter/FlateDecode/Length1 {len(font_file)}>>", zlib.compress(font_file)),
-            ("<</Filter/FlateDecode>>", zlib.compress(struct.pack(">H", _GLYPH) * (len(self._codes) + 1))),
-            ("<</Filter/FlateDecode>>", zlib.compress(self._to_unicode())),
+            (f"<</Length1 {len(font_file)}>>", font_file),
+            ("<<>>", struct.pack(">H", _GLYPH) * (len(self._codes) + 1)),
+            ("<<>>", self._to_unicode()),
         ]
 
     def _widths(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import BinaryIO
 
 
@@ -22,12 +23,18 @@ class PdfFile:
         return self._promised
 
     def put(self, number: int, dictionary: str, stream: bytes | None = None) -> None:
-        """Write an object: a dictionary without `/Length`, and its stream. Raises: OSError."""
+        """Write an object: a dictionary without `/Length`, and its stream, deflated unless it names a filter.
+
+        Raises: OSError.
+        """
         self._offsets[number] = self._at
         if stream is None:
             self._write(f"{number} 0 obj\n{dictionary}\nendobj\n".encode())
             return
-        head = f"{dictionary.removesuffix('>>')}/Length {len(stream)}>>"
+        entries = dictionary.removesuffix(">>")
+        if "/Filter" not in entries:
+            stream, entries = zlib.compress(stream), f"{entries}/Filter/FlateDecode"
+        head = f"{entries}/Length {len(stream)}>>"
         self._write(f"{number} 0 obj\n{head}\nstream\n".encode() + stream + b"\nendstream\nendobj\n")
 
     def add(self, dictionary: str, stream: bytes | None = None) -> int:

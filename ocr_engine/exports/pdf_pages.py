@@ -13,7 +13,7 @@ from ocr_engine.errors import UnreadableDocument
 from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
 from ocr_engine.exports.page_text import DocumentInfo, PageText, TextLine, bounding_box
 from ocr_engine.exports.text_layer import RESOURCE, Matrix, text_layer
-from ocr_engine.pdf import MUPDF_ERRORS, MUPDF_LOCK
+from ocr_engine.pdf import MUPDF_LOCK
 
 # Any: the library is not annotated.
 _mupdf: Any = pymupdf
@@ -34,7 +34,7 @@ class PdfPages:
         self._font = GlyphlessFont()
         self._kept: list[int] = []
         with _mupdf_at_work("the PDF"):
-            self._pdf = _mupdf.open(stream=data, filetype="pdf")
+            self._pdf = _whole(data)
             self._font_numbers = [int(self._pdf.get_new_xref()) for _ in range(FONT_OBJECTS)]
             for number in self._font_numbers:
                 self._pdf.update_object(number, "<<>>")
@@ -47,7 +47,8 @@ class PdfPages:
         with _mupdf_at_work(f"page {page.number}"):
             pdf_page = self._pdf[index]
             scale = page.width / pdf_page.rect.width
-            missing = _missing(page.lines, pdf_page.get_text("words"), scale)
+            own = _own_words(pdf_page, scale)
+            missing = [line for line in page.lines if not _says(line, own)]
             if missing:
                 self._append(pdf_page, text_layer(missing, self._font, _matrix(pdf_page, scale)))
 
@@ -58,7 +59,7 @@ class PdfPages:
             ):
                 self._pdf.update_object(number, dictionary)
                 if stream is not None:
-                    self._pdf.update_stream(number, stream, compress=0)
+                    self._pdf.update_stream(number, stream)
             if self._kept != list(range(len(self._pdf))):
                 self._pdf.select(self._kept)
             self._pdf.save(self._file, garbage=1, encryption=_mupdf.PDF_ENCRYPT_KEEP)
@@ -112,20 +113,48 @@ def _mupdf_at_work(what: str) -> Iterator[None]:
     with MUPDF_LOCK:
         try:
             yield
-        except MUPDF_ERRORS as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise UnreadableDocument(f"{what} is too damaged to be written again: {error}") from error
 
 
+def _whole(data: bytes) -> Any:  # Any: see above
+    """The document, opened and, where something in it is broken, repaired.
+
+    MuPDF repairs when it first meets what is broken, and forgets the numbers of objects that it gave before: so it is
+    made to meet all of them.
+    """
+    pdf = _mupdf.open(stream=data, filetype="pdf")
+    written = pdf.tobytes()
+    if not pdf.is_repaired:
+        return pdf
+    pdf.close()
+    return _mupdf.open(stream=written, filetype="pdf")
+
+
 def _matrix(page: Any, scale: float) -> Matrix:  # Any: see above
-    """From the pixels of the page as it was rendered to the page's own units, which it may turn and crop."""
+    """From the pixels of the page as it was rendered to the page's own units, which it may turn and crop.
+
+    MuPDF's own matrix: the one that PyMuPDF tells leaves the crop out when the page is turned.
+    """
+    rendered = _mupdf.mupdf.FzMatrix()
+    _mupdf.mupdf.pdf_page_transform(_mupdf.mupdf.pdf_page_from_fz_page(page.this), _mupdf.mupdf.FzRect(), rendered)
     to_points = _mupdf.Matrix(1 / scale, 1 / scale)
-    return tuple(to_points * page.derotation_matrix * ~page.transformation_matrix)
+    own = _mupdf.Matrix(rendered.a, rendered.b, rendered.c, rendered.d, rendered.e, rendered.f)
+    return tuple(to_points * ~own)
 
 
-def _missing(lines: Sequence[TextLine], there: Sequence[Sequence[Any]], scale: float) -> list[TextLine]:
-    """The lines that the page does not say itself. `there`: its words as PyMuPDF tells them, x0, y0, x1, y1, text."""
-    middles = [((x0 + x1) / 2 * scale, (y0 + y1) / 2 * scale, text) for x0, y0, x1, y1, text, *_ in there]
-    return [line for line in lines if not _says(line, middles)]
+def _own_words(page: Any, scale: float) -> list[tuple[float, float, str]]:  # Any: see above
+    """The words that can be selected on the page: the middle of each, in pixels of the page as it was rendered, and it.
+
+    The library tells their places on the page before it is turned.
+    """
+    found = []
+    for x0, y0, x1, y1, text, *_ in page.get_text("words"):
+        middle = _mupdf.Point((x0 + x1) / 2, (y0 + y1) / 2) * page.rotation_matrix
+        found.append((middle.x * scale, middle.y * scale, text))
+    return found
 
 
 def _says(line: TextLine, words: Sequence[tuple[float, float, str]]) -> bool:

@@ -22,6 +22,12 @@ RESOURCE = "OCRFleet"
 _LEAST_GAP = 0.25
 # How far a word of a straight line may lie off its baseline, in heights of the line.
 _BENT = 0.15
+_QUARTER = math.pi / 2
+# The tangent of the steepest slant that is written as steps, and the share of a word's height that it may cost.
+_STEEP = math.tan(math.radians(10))
+_MOST_LOST = 0.6
+_MOST_PIECES = 2
+_NO_WIDTH_EM = 0.5  # of a word of combining marks only
 # In units of 1/72 inch: what is smaller cannot be selected, and would divide by nothing.
 _LEAST_SIDE = 1e-3
 
@@ -52,14 +58,57 @@ def _line(line: TextLine, font: GlyphlessFont, matrix: Matrix) -> Iterator[str]:
     """The words one after the other, a space behind each but the last: so extractors keep them in one line."""
     strips = _on_one_line([_strip(word, matrix) for word in line.words])
     for word, strip, following in zip_longest(line.words, strips, strips[1:]):
-        natural = sum(width_em(character) for character in word.text) or 0.5
         shown = strip if following is None else _apart(strip, following)
-        stretch = 100.0 * shown.width / (natural * shown.height)
-        cos, sin = math.cos(shown.angle), math.sin(shown.angle)
-        rise = -DESCENT / UNITS * shown.height
-        place = f"{cos:.5f} {sin:.5f} {-sin:.5f} {cos:.5f} {shown.x - rise * sin:.3f} {shown.y + rise * cos:.3f}"
-        text = font.encode(word.text if following is None else f"{word.text} ")
-        yield f"/{RESOURCE} {shown.height:.3f} Tf {stretch:.3f} Tz {place} Tm <{text}> Tj"
+        pieces = list(_upright(word.text, shown))
+        for number, (text, piece) in enumerate(pieces):
+            is_end = number == len(pieces) - 1 and following is not None
+            yield _operators(text, piece, font.encode(f"{text} " if is_end else text))
+
+
+def _operators(text: str, strip: _Strip, code: str) -> str:
+    """Show the code so that the text in it fills the strip."""
+    natural = sum(width_em(character) for character in text) or _NO_WIDTH_EM
+    stretch = 100.0 * strip.width / (natural * strip.height)
+    cos, sin = math.cos(strip.angle), math.sin(strip.angle)
+    rise = -DESCENT / UNITS * strip.height
+    place = f"{cos:.5f} {sin:.5f} {-sin:.5f} {cos:.5f} {strip.x - rise * sin:.3f} {strip.y + rise * cos:.3f}"
+    return f"/{RESOURCE} {strip.height:.3f} Tf {stretch:.3f} Tz {place} Tm <{code}> Tj"
+
+
+def _upright(text: str, strip: _Strip) -> Iterator[tuple[str, _Strip]]:
+    """The word of a slightly slanted line as upright boxes inside its own, which step along the slant.
+
+    poppler parts a word in two where its baseline has moved by half a point. A box is lower than the word by as much as
+    the slant rises along it, so a long word is two. What is steeper or longer stays as it is: MuPDF and PDFium read it.
+    """
+    upright = round(strip.angle / _QUARTER) * _QUARTER
+    slant = math.tan(strip.angle - upright)
+    count = max(math.ceil(abs(slant) * strip.width / (_MOST_LOST * strip.height)), 1)
+    if abs(slant) > _STEEP or count > _MOST_PIECES:
+        yield text, strip
+        return
+    cos, sin = math.cos(strip.angle), math.sin(strip.angle)
+    size = math.ceil(len(text) / count)
+    ems = [width_em(character) for character in text]
+    whole = sum(ems) or _NO_WIDTH_EM
+    for at in range(0, len(text), size):
+        start = sum(ems[:at]) / whole * strip.width
+        width = sum(ems[at : at + size]) / whole * strip.width
+        lost = abs(slant) * width
+        # Along an upward slant the box stands on the end of the word's lower side, else on its beginning.
+        lift = lost if slant > 0 else 0.0
+        x, y = strip.x + start * cos, strip.y + start * sin
+        yield (
+            text[at : at + size],
+            replace(
+                strip,
+                x=x - lift * math.sin(upright),
+                y=y + lift * math.cos(upright),
+                angle=upright,
+                width=max(width * math.cos(strip.angle - upright), _LEAST_SIDE),
+                height=max(strip.height - lost, _LEAST_SIDE),
+            ),
+        )
 
 
 def _strip(word: PlacedWord, matrix: Matrix) -> _Strip:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from ocr_engine.modules.contours import ContourRules, scored_quads_of
-from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, scale_and_shift, write_planes
+from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, half_range, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Polygon, Tensor
 
@@ -16,6 +17,8 @@ from ocr_engine.types import Image, Polygon, Tensor
 _STRIDE = 32
 # Pages whose sides add up to less are padded before they are resized.
 _TINY_SIDES_PX = 64
+# Height of a box, grown, in pixels of the detector: under the first lines are missed or cut, at the second none gains.
+_SMALL_TEXT_PX, _GOOD_TEXT_PX = 17, 18
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +29,9 @@ class DetectionSettings:
     side is over it, "resize_long" makes the long side that long. Whatever it says, no side exceeds `max_side_limit`
     pixels. `input_shape` (channels, height, width) replaces all of these: the page is stretched to it. `thresh` (0..1)
     makes a pixel text, `box_thresh` (0..1) the mean of a box; `unclip_ratio` is how far a box grows.
+
+    `finer_side_limit`: where the text turns out to be small, the page is searched again with up to so many pixels a
+    side. 0: never.
     """
 
     limit_side_len: int
@@ -35,15 +41,17 @@ class DetectionSettings:
     box_thresh: float
     unclip_ratio: float
     input_shape: tuple[int, ...] | None = None
+    finer_side_limit: int = 0
 
 
 class TextDetector:
     """PP-OCR's DB detector. Holds no state per call; safe from several threads."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, *, exact: bool = True) -> None:
+        """`exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more."""
         self._runtime = runtime
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
-        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD)
+        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
 
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
         """Quadrilaterals in pixels of `image`, in no order. Raises: OutOfMemory, InternalError."""
@@ -51,6 +59,11 @@ class TextDetector:
 
     def detect_scored(self, image: Image, settings: DetectionSettings) -> list[tuple[Polygon, float]]:
         """The same, each with its score, 0..1."""
+        found = self._search(image, settings)
+        finer = finer_settings([polygon for polygon, _ in found], image.shape[1], image.shape[0], settings)
+        return found if finer is None else self._search(image, finer)
+
+    def _search(self, image: Image, settings: DetectionSettings) -> list[tuple[Polygon, float]]:
         probabilities = self._runtime.run(self._prepare(image, settings))[0, 0]
         rules = ContourRules(thresh=settings.thresh, box_thresh=settings.box_thresh, unclip_ratio=settings.unclip_ratio)
         height, width = image.shape[:2]
@@ -84,6 +97,23 @@ def input_size(width: int, height: int, settings: DetectionSettings) -> tuple[in
         ratio = settings.max_side_limit / max(new_width, new_height)
         new_width, new_height = int(new_width * ratio), int(new_height * ratio)
     return _to_stride(new_width), _to_stride(new_height)
+
+
+def finer_settings(
+    polygons: Sequence[Polygon], width: int, height: int, settings: DetectionSettings
+) -> DetectionSettings | None:
+    """How to search a page of this size again, whose lines came out small to the detector; None: one look will do."""
+    if not polygons or settings.input_shape is not None or settings.finer_side_limit <= settings.max_side_limit:
+        return None
+    seen = input_size(width, height, settings)
+    corners = np.array(polygons, dtype=np.float32)
+    sides = np.linalg.norm(corners[:, [1, 3]] - corners[:, :1], axis=2)
+    height_px = max(float(np.median(sides.min(axis=1))) * seen[1] / height, 1.0)
+    if height_px >= _SMALL_TEXT_PX:
+        return None
+    side = min(int(max(seen) * _GOOD_TEXT_PX / height_px), settings.finer_side_limit)
+    finer = replace(settings, max_side_limit=side, finer_side_limit=0)
+    return None if input_size(width, height, finer) == seen else finer
 
 
 def _to_stride(side: int) -> int:

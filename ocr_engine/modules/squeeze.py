@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -49,9 +48,9 @@ def rule_of(effort: float) -> SqueezeRule:
 
 
 def width_of(width: int, height: int, squeeze: float) -> int:
-    """Width in pixels, a multiple of 32, at which a crop of this size is read; it is stretched to fill it."""
+    """Width in pixels, the nearest multiple of 32, at which a crop of this size is read; it is stretched to fill it."""
     wanted = HEIGHT_PX * width / height * squeeze
-    return min(max(math.ceil(wanted / BUCKET_PX), 1) * BUCKET_PX, MAX_WIDTH_PX)
+    return min(max(round(wanted / BUCKET_PX), 1) * BUCKET_PX, MAX_WIDTH_PX)
 
 
 def batches_of(widths: Sequence[int]) -> list[list[int]]:

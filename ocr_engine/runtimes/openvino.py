@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -11,12 +14,16 @@ import numpy as np
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
 from ocr_engine.runtimes import best_of
+from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
 # Numbers in a batch above which its memory is not kept: a page is above, and a line of more than 1600 pixels.
 _LARGE = 3 * 48 * 1600
+# Counts the changes of `with_flat_tail`, so that a network that an older one made is not taken.
+_TAIL = 1
+_DOUBLING = {"strides": [2, 2], "dilations": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "output_padding": [0, 0]}
 _Result = TypeVar("_Result")
 
 
@@ -66,12 +73,10 @@ class OpenVinoRuntime:
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         properties = plan_properties(plan, has_bf16=has_bf16)
         try:
-            model = core.read_model(io.BytesIO(weights))
-            compiled = core.compile_model(model, "CPU", properties)
+            compiled, self._metadata = _compiled(core, weights, plan, properties)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
-        self._metadata = _metadata_of(model)
         # Any: the library's request, whose type is only known once it is imported.
         self._free: SimpleQueue[Any] = SimpleQueue()
         self._release_memory = compiled.release_memory
@@ -128,9 +133,104 @@ class OpenVinoRuntime:
                 self._free.put(request)
 
 
-# Any: the library's model, whose type is only known once it is imported.
+# Any, here and below: the library's objects, whose types are only known once it is imported.
+def _compiled(
+    core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]
+) -> tuple[Any, Mapping[str, str]]:
+    """The network ready to run, and the texts that its weights carry. Raises: RuntimeError: the library refuses it."""
+    cache = CompiledCache(plan.compiled_dir) if plan.compiled_dir is not None else None
+    key = _key_of(core, weights, plan, properties) if cache else ""
+    kept = cache.get(key) if cache else None
+    if kept is not None:
+        # What another build of the library made and this one refuses is compiled again.
+        with suppress(RuntimeError):
+            return core.import_model(io.BytesIO(kept.network), "CPU", properties), kept.metadata
+    model = core.read_model(io.BytesIO(weights))
+    metadata = _metadata_of(model)
+    compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
+    if cache:
+        cache.put(key, Compiled(network=compiled.export_model().getvalue(), metadata=metadata))
+    return compiled, metadata
+
+
+def _key_of(core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
+    """What a compiled network depends on: its weights, how it is compiled, by which build and for which processor."""
+    processor = [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    build = core.get_versions("CPU")["CPU"].build_number
+    parts = [hashlib.sha256(weights).hexdigest(), plan.exact, sorted(properties.items()), build, processor, _TAIL]
+    return json.dumps(parts)
+
+
 def _metadata_of(model: Any) -> dict[str, str]:
     """The texts of the ONNX file, which OpenVINO keeps under `framework`."""
     if "framework" not in model.rt_info:
         return {}
     return {name: str(note.value) for name, note in model.rt_info["framework"].items()}
+
+
+def with_flat_tail(model: Any) -> Any:
+    """The model with the end of a DB detector in 1 x 1 convolutions; the model itself if it ends otherwise.
+
+    Its last two layers double the map each (kernel 2, stride 2), so no two of their outputs share an input: they are
+    1 x 1 convolutions to four times the channels, and one move of 4 x 4 pixels at the end. The same bits in float32.
+    OpenVINO has these in bf16, and the sigmoid in sixteen channels; the transposed ones it runs in float32, and the
+    sigmoid of a single channel one number at a time: a sixth of the detector.
+    """
+    sigmoid = _input_of(model.get_results()[0])
+    last = _input_of(sigmoid) if sigmoid.get_type_name() == "Sigmoid" else None
+    relu = _input_of(_input_of(last)) if _is_doubling(last) else None
+    first = _input_of(relu) if relu is not None and relu.get_type_name() == "Relu" else None
+    if not _is_doubling(first):
+        return model
+    import openvino.opset13 as ops
+
+    inner, outer = (_weights_of(_input_of(node)) for node in (first, last))
+    wide = inner.transpose(2, 3, 1, 0).reshape(-1, len(inner), 1, 1)
+    folded = ops.relu(_shifted(ops, _convolved(ops, _input_of(first).input_value(0), wide), _weights_of(first), 4))
+    folded = _shifted(ops, _convolved(ops, folded, _spread(outer)), _weights_of(last), 16)
+    whole = ops.depth_to_space(ops.sigmoid(folded), "blocks_first", 4)
+    return type(model)([whole.output(0)], model.get_parameters(), model.get_friendly_name())
+
+
+def _spread(kernel: Tensor) -> Tensor:
+    """A doubling kernel (channels, 1, 2, 2) over four groups of channels (a, b): (16, 4 * channels, 1, 1).
+
+    Output 8a + 4p + 2b + q is pixel (2a + p, 2b + q) of its 4 x 4.
+    """
+    spread = np.zeros((2, 2, 2, 2, 2, 2, len(kernel)), dtype=np.float32)
+    for a, b in np.ndindex(2, 2):
+        spread[a, :, b, :, a, b] = kernel[:, 0].transpose(1, 2, 0)
+    return spread.reshape(16, -1, 1, 1)
+
+
+def _is_doubling(node: Any | None) -> bool:
+    """Whether a node adds its shift to a transposed convolution of kernel and stride 2 without padding."""
+    if node is None or node.get_type_name() != "Add":
+        return False
+    layer = _input_of(node)
+    if layer.get_type_name() != "ConvolutionBackpropData" or layer.get_input_size() != 2:
+        return False
+    attributes = layer.get_attributes()
+    plain = all(attributes[name] == value for name, value in _DOUBLING.items())
+    constants = [_input_of(layer, 1), _input_of(node, 1)]
+    if not plain or any(one.get_type_name() != "Constant" for one in constants):
+        return False
+    return list(constants[0].shape)[2:] == [2, 2]
+
+
+def _convolved(ops: Any, source: Any, kernel: Tensor) -> Any:
+    return ops.convolution(source, ops.constant(kernel), [1, 1], [0, 0], [0, 0], [1, 1])
+
+
+def _shifted(ops: Any, source: Any, shift: Tensor, times: int) -> Any:
+    return ops.add(source, ops.constant(np.tile(shift.reshape(-1), times).reshape(1, -1, 1, 1)))
+
+
+def _input_of(node: Any, at: int = 0) -> Any:
+    """The node that gives an input; those that pass it on as it is are left out."""
+    node = node.input_value(at).get_node()
+    return _input_of(node) if node.get_type_name() == "Identity" else node
+
+
+def _weights_of(node: Any) -> Tensor:
+    return np.asarray(_input_of(node, 1).get_data(), dtype=np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ocr_engine.device import KINDS, Device, parse_device
@@ -115,7 +116,7 @@ class RuntimePlan:
     exact: the reference's float32; otherwise the fastest arithmetic of the processor whose accuracy holds.
     min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
     enable_hpi: PaddleX's own choice of the fastest. config: what `engine_config` says for this runtime, which wins over
-    the rest.
+    the rest. compiled_dir: where OpenVINO's compiled networks are kept; None: nowhere.
     """
 
     name: str
@@ -132,6 +133,7 @@ class RuntimePlan:
     enable_cinn: bool = False
     enable_hpi: bool = False
     config: Mapping[str, object] = field(default_factory=dict)
+    compiled_dir: Path | None = None
 
 
 def is_installed(name: str) -> bool:

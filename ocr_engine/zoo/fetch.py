@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 _ATTEMPTS = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -35,6 +36,9 @@ class Limits:
 
 def open_client(limits: Limits) -> httpx.Client:
     """A client with the machine's proxy settings, bounded in time and redirects. Close it."""
+    # Here and below: the library takes a fifth of a second to import, and most engines find their models here.
+    import httpx
+
     return httpx.Client(
         timeout=httpx.Timeout(limits.read_s, connect=limits.connect_s),
         follow_redirects=True,
@@ -70,6 +74,8 @@ class Fetcher:
 
         Safe to repeat: `target` appears whole or not at all. Raises: FetchFailed; OSError: the disk.
         """
+        import httpx
+
         part = target.with_name(target.name + ".part")
         if target.exists():
             _tag_file(part).unlink(missing_ok=True)
@@ -88,6 +94,8 @@ class Fetcher:
                 return
 
     def _transfer(self, url: str, part: Path) -> None:
+        import httpx
+
         have = part.stat().st_size if part.exists() else 0
         tag = _tag_file(part).read_text(encoding="utf-8") if _tag_file(part).exists() else ""
         # Without the tag of what came first, the rest might be that of another version.
@@ -126,6 +134,8 @@ class Fetcher:
 
 def _accept(response: httpx.Response, have: int) -> tuple[int, int | None]:
     """Where this answer starts in the file, and how long the whole is, if the host says. Raises: FetchFailed."""
+    import httpx
+
     if leaves_https(response):
         raise FetchFailed("redirected away from https")
     if response.headers.get("Content-Encoding", "identity") != "identity":

@@ -11,12 +11,24 @@ from producer.api.body_limit import BodyLimit
 from producer.api.description import DescribedApp
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import batches, dead_letters, health, jobs, keys, uploads, webhooks
+from producer.api.routes import (
+    batches,
+    dashboard,
+    dead_letters,
+    events,
+    fleet,
+    health,
+    jobs,
+    keys,
+    ocr,
+    uploads,
+    webhooks,
+)
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTES = (jobs, batches, uploads, dead_letters, webhooks, keys, health)
+_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, health, ocr)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
@@ -28,8 +40,10 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.producer = producer
+    app.state.is_stopping = lambda: False
     for module in _ROUTES:
         app.include_router(module.router)
+    app.include_router(dashboard.dashboard_router())
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)

@@ -1,7 +1,8 @@
-"""What routes are given: the Producer of the caller's own jobs."""
+"""What routes are given: the Producer of the caller's own jobs, and whether the server is about to stop."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -30,3 +31,12 @@ def _operator(request: Request, _key: _Described) -> Producer:
 Connected = Annotated[Producer, Depends(_producer)]
 # Reaches everything: for what is nobody's own.
 Operator = Annotated[Producer, Depends(_operator)]
+
+
+def _is_stopping(request: Request) -> Callable[[], bool]:
+    is_stopping: Callable[[], bool] = request.app.state.is_stopping
+    return is_stopping
+
+
+# Streams without an end of their own ask: a server that drains waits for what it answers.
+Stopping = Annotated[Callable[[], bool], Depends(_is_stopping)]

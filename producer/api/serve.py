@@ -24,8 +24,9 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
             f"listening on {host}: without keys the API stays on loopback"
         )
     producer = connect(settings)
+    app = create_app(producer, settings)
     config = uvicorn.Config(
-        create_app(producer, settings),
+        app,
         host=host,
         port=port,
         log_level="warning",
@@ -33,7 +34,9 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
         timeout_graceful_shutdown=20,
         server_header=False,
     )
+    server = uvicorn.Server(config)
+    app.state.is_stopping = lambda: server.should_exit
     try:
-        uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+        server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     finally:
         producer.close()

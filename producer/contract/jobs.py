@@ -42,7 +42,7 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
-Output = Literal["json", "image", "text", "hocr", "alto", "pdf"]
+Output = Literal["json", "image", "text", "hocr", "alto", "pdf", "paddlex"]
 TerminalEvent = Literal["job.succeeded", "job.partial", "job.failed", "job.cancelled", "job.expired"]
 TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
     "job.succeeded",
@@ -57,6 +57,7 @@ class OcrOptions(Strict):
     """The predict parameters of the General OCR pipeline; None leaves the pipeline's default."""
 
     use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
+    use_doc_unwarping: bool | None = Field(None, description="Flatten bent pages first, where a worker can")
     use_textline_orientation: bool | None = Field(None, description="Turn upside-down lines before reading them")
     text_det_limit_side_len: int | None = Field(None, ge=32, le=16_000, description="Detector side limit, pixels")
     text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")
@@ -85,7 +86,8 @@ class JobRequest(Strict):
     pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
     outputs: tuple[Output, ...] = Field(
         ("json", "image"),
-        description="`json` is always made; `image` is a drawing a page; the others are one file for the document",
+        description="`json` is always made; `image` is a drawing a page, `paddlex` the pictures that PaddleX's "
+        "serving gives; the others are one file for the document",
     )
     webhook: WebhookRequest | None = Field(None, description="Whom to tell of the end")
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
@@ -152,6 +154,9 @@ class Job(Strict):
 
     id: str = Field(description="Names the job")
     status: JobState = Field(description="Where it is in its life")
+    filename: str | None = Field(None, description="What the document is called")
+    owner: str = Field("", description="Whose job it is; empty where no keys are used")
+    priority: Priority = Field(Priority.NORMAL, description="Which of the waiting jobs is taken first")
     created_at: datetime = Field(description="When it was accepted")
     started_at: datetime | None = Field(None, description="When a worker first took it")
     finished_at: datetime | None = Field(None, description="When it ended")

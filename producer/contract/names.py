@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from typing import Literal
 
 TASK_WORK = "ocrfleet.work"
 TASK_DELIVER = "ocrfleet.deliver_webhook"
@@ -23,7 +24,7 @@ JOB_ID = re.compile(r"[0-9a-f]{32}")
 EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
 OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
-_PAGE_IMAGE = re.compile(r"(\d{5})_ocr_res_img\.jpg")
+_PAGE_IMAGE = re.compile(r"\d{5}_(ocr_res_img|page|upright)\.jpg")
 # Output -> the file that holds it, and its media type.
 _EXPORTS = {
     "text": ("document.txt", "text/plain; charset=utf-8"),
@@ -32,6 +33,9 @@ _EXPORTS = {
     "pdf": ("document.pdf", "application/pdf"),
 }
 EXPORTS = tuple(_EXPORTS)
+# The pictures of a page that PaddleX's serving gives, by its own names.
+SERVING_IMAGES = ("input_img", "ocr_img", "doc_preprocessing_img")
+_SERVING_IMAGE = re.compile(rf"(\d{{5}})_serving_({'|'.join(SERVING_IMAGES)})\.jpg")
 _EXPORT_TYPES = dict(_EXPORTS.values())
 _OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
 _OF_UPLOAD = re.compile(r"uploads/[0-9a-f]{32}/")
@@ -48,8 +52,18 @@ def queue_of(device: str) -> str:
 
 def queues_served_by(device: str) -> tuple[str, ...]:
     """The queues that a worker pinned to `device` takes from: its own, its kind's, and everybody's."""
-    kind = device.partition(":")[0]
+    kind = kind_of(device)
     return tuple(dict.fromkeys((queue_of(device), queue_of(kind), QUEUE_ANY)))
+
+
+def kind_of(device: str) -> str:
+    """The kind of a device, `gpu` of `gpu:0`."""
+    return device.partition(":")[0]
+
+
+def kind_of_queue(queue: str) -> str:
+    """The kind of the devices that a queue's work is for; `auto` where any will do."""
+    return "auto" if queue == QUEUE_ANY else queue.split(".")[1]
 
 
 def job_prefix(job_id: str) -> str:
@@ -109,7 +123,22 @@ def image_name(page: int) -> str:
 
 
 def image_key(job_id: str, page: int) -> str:
-    return f"{job_prefix(job_id)}images/{image_name(page)}"
+    return picture_key(job_id, image_name(page))
+
+
+def view_name(page: int, view: Literal["page", "upright"]) -> str:
+    """A page to look at: as it was given, or as it was read."""
+    return f"{page:05}_{view}.jpg"
+
+
+def picture_key(job_id: str, name: str) -> str:
+    """The object of a drawing or a view by its file name."""
+    return f"{job_prefix(job_id)}images/{name}"
+
+
+def serving_image_name(page: int, image: str) -> str:
+    """The file of one of `SERVING_IMAGES`."""
+    return f"{page:05}_serving_{image}.jpg"
 
 
 def export_name(output: str) -> str:
@@ -132,8 +161,8 @@ def file_key(job_id: str, name: str) -> str | None:
         return result_key(job_id)
     if match := _PAGE_JSON.fullmatch(name):
         return page_key(job_id, int(match[1]))
-    if match := _PAGE_IMAGE.fullmatch(name):
-        return image_key(job_id, int(match[1]))
+    if _PAGE_IMAGE.fullmatch(name) or _SERVING_IMAGE.fullmatch(name):
+        return picture_key(job_id, name)
     if name in _EXPORT_TYPES:
         return f"{job_prefix(job_id)}exports/{name}"
     return None

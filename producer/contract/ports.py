@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from producer.contract.changes import Changes
+from producer.contract.fleet import FleetWorker, Load, WorkerReport
 from producer.contract.jobs import Event, JobError, JobRecord, JobState, SourceInfo
 from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
@@ -45,6 +47,12 @@ class Jobs(Protocol):
 
     def events(self, job_id: str, *, after: str = "0") -> list[Event]:
         """At most 500 events after the one with id `after`, oldest first."""
+
+    def changes(self, *, after: str | None, owner: str | None = None) -> Changes:
+        """Jobs that have changed since the position `after`, at most 1,000 changes at once; None: from now on.
+
+        owner: only this owner's jobs; None: everybody's. The last 10,000 changes or so are kept, for an hour.
+        """
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""
@@ -180,6 +188,31 @@ class Keys(Protocol):
         """
 
 
+class Fleet(Protocol):
+    """What workers tell of themselves, and how much work there is for them.
+
+    Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
+    """
+
+    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
+        """Be among the workers for `ttl_s` from now. False: its node is asked to drain."""
+
+    def leave(self, worker_id: str) -> None:
+        """Be no more among them. Safe to repeat."""
+
+    def drain(self, node: str, *, ttl_s: float) -> None:
+        """Ask a node to end what it reads and take no more."""
+
+    def workers(self) -> list[FleetWorker]:
+        """Those that were heard of, by id."""
+
+    def load(self) -> Load:
+        """The work there is, and what came of it in the last hour."""
+
+    def counts(self) -> dict[str, int]:
+        """What has happened since counting began, by name and labels joined with `|`: `pages|cpu|succeeded`."""
+
+
 class Doorbell(Protocol):
     """Tells workers that there is work. A hint: rings may be lost or come too often."""
 
@@ -254,6 +287,8 @@ class JobStore(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def keys(self) -> Keys: ...
+    @property
+    def fleet(self) -> Fleet: ...
 
     def ping(self) -> None:
         """Answer if the store can be reached and takes writes. Raises: Unavailable."""

@@ -35,6 +35,10 @@ class PageResult(Strict):
         None, description="The words of each line; only when an output asks for them: `hocr`, `alto` or `pdf`"
     )
     files: Mapping[str, str] = Field(default_factory=dict, description="Addresses of the files of the page, by name")
+    views: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="To look at, shrunk: `page` as it was given; `upright` as it was read, if it was flattened",
+    )
     error: JobError | None = Field(None, description="Why there is no result")
     timings_ms: Mapping[str, float] = Field(default_factory=dict, description="How long each step took")
 

@@ -57,6 +57,8 @@ def test_a_document_goes_through_s3_and_its_files_are_fetched_from_there(
     answer = httpx.get(f"{system.server}/v1/jobs/{job.id}/files/00001_ocr_res_img.jpg", follow_redirects=False)
     assert answer.status_code == 307
     assert answer.headers["Location"].startswith(bucket_server.address.endpoint_url)
+    direct = httpx.get(answer.url, params={"redirect": False}, follow_redirects=False)
+    assert (direct.status_code, direct.content) == (200, (tmp_path / "image.jpg").read_bytes())
     listing = bucket_server.address.client().list_objects_v2(Bucket=bucket)
     stored = {entry["Key"] for entry in listing["Contents"]}
     assert stored == {
@@ -66,6 +68,7 @@ def test_a_document_goes_through_s3_and_its_files_are_fetched_from_there(
             names.manifest_key(job.id),
             names.page_key(job.id, 1),
             names.image_key(job.id, 1),
+            names.picture_key(job.id, names.view_name(1, "page")),
             names.result_key(job.id),
         )
     }

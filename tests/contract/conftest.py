@@ -105,5 +105,12 @@ def stores(request: pytest.FixtureRequest) -> Iterator[JobStores]:
         with Redis.from_url(url) as client:
             client.flushdb()
         store = RedisJobStore(url)
-    yield JobStores(jobs=store.jobs, leases=store.leases, upkeep=store.upkeep, outbox=store.outbox, keys=store.keys)
+    yield JobStores(
+        jobs=store.jobs,
+        leases=store.leases,
+        upkeep=store.upkeep,
+        outbox=store.outbox,
+        keys=store.keys,
+        fleet=store.fleet,
+    )
     store.close()

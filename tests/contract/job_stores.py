@@ -9,7 +9,7 @@ import uuid_utils
 from producer.contract.jobs import JobRequest, SourceInfo
 from producer.contract.leases import Claim, Lease, NewJob, Plan, Worker
 from producer.contract.names import queues_served_by
-from producer.contract.ports import Jobs, Keys, Leases, Outbox, Upkeep
+from producer.contract.ports import Fleet, Jobs, Keys, Leases, Outbox, Upkeep
 from producer.contract.sources import Remote
 
 SOURCE = SourceInfo(filename="page.png", media_type="image/png", sha256="0" * 64, size_bytes=1)
@@ -27,6 +27,7 @@ class JobStores:
     upkeep: Upkeep
     outbox: Outbox
     keys: Keys
+    fleet: Fleet
 
     def submit(self, *, owner: str = "", ttl_s: int = 3600, **request: object) -> str:
         return self.jobs.submit(new_job(request, owner=owner, ttl_s=ttl_s)).job_id

@@ -23,6 +23,9 @@ from tests.integration.serving import PNG, serving, taken, work
 JOB_FIELDS = {
     "id",
     "status",
+    "filename",
+    "owner",
+    "priority",
     "created_at",
     "started_at",
     "finished_at",
@@ -165,6 +168,8 @@ def test_files_are_streamed_and_no_other_object_can_be_named(
     work(store, objects, job.id)
     image = http.get(f"/v1/jobs/{job.id}/files/00001_ocr_res_img.jpg")
     assert (image.content, image.headers["Content-Type"]) == (b"jpeg", "image/jpeg")
+    direct = http.get(f"/v1/jobs/{job.id}/files/00001_ocr_res_img.jpg", params={"redirect": False})
+    assert direct.content == b"jpeg"
     for name in ("manifest.json", "input", "page.png", "..%2fmanifest.json", "99999.json"):
         assert http.get(f"/v1/jobs/{job.id}/files/{name}").status_code == 404, name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ import redis
 from producer.backends.memory_store import MemoryJobStore
 from producer.backends.redis_store import RedisJobStore
 from producer.contract.errors import OcrFleetError
+from producer.contract.fleet import LineLoad
 from producer.contract.jobs import TERMINAL_EVENTS, JobRecord, JobState
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LeaseState, Worker
 from producer.contract.listing import JobFilter, JobsPage
@@ -50,6 +51,7 @@ class Twins:
         self.real = RedisJobStore(url)
         self.twin = MemoryJobStore()
         self.jobs: list[str] = []
+        self.positions: list[str | None] = ["0-0", "0-0"]  # up to where changes were compared
         self.live: set[tuple[str, int]] = set()  # units that somebody holds
 
     def close(self) -> None:
@@ -119,6 +121,9 @@ class Twins:
         for wanted in (JobFilter(owner=owner, tag=tag) for owner in ("", "a", "b") for tag in (None, "t")):
             listed = [store.jobs.page_of(wanted, after=None, limit=50) for store in (self.real, self.twin)]
             assert _ids(listed[0]) == _ids(listed[1])
+        assert _load(self.real) == _load(self.twin)
+        assert self.real.fleet.counts() == self.twin.fleet.counts()
+        self.compare_changes()
         for job_id in self.jobs:
             record = self.both(partial(_record_of, job_id))
             assert self.real.jobs.pages(job_id) == self.twin.jobs.pages(job_id)
@@ -131,6 +136,15 @@ class Twins:
                 assert ends == record.run + record.job.status.is_terminal
                 if record.job.status.is_terminal:
                     self.release_all(job_id)
+
+    def compare_changes(self) -> None:
+        """The same jobs have changed in both since the last time, in the same order."""
+        stores: tuple[JobStore, JobStore] = (self.real, self.twin)
+        pairs = zip(stores, self.positions, strict=True)
+        changes = [store.jobs.changes(after=position) for store, position in pairs]
+        self.positions = [one.position for one in changes]
+        real, twin = ([(one.job_id, one.record is None) for one in each.jobs] for each in changes)
+        assert real == twin
 
 
 def _ids(page: JobsPage) -> list[tuple[str, JobState]]:
@@ -163,6 +177,12 @@ def _shown(record: JobRecord) -> JobRecord:
     times = {name: None for name in ("started_at", "finished_at") if getattr(job, name) is not None}
     same = job.model_copy(update={"created_at": None, "tag": f"{sorted(times)}"} | times)
     return record.model_copy(update={"job": same})
+
+
+def _load(store: JobStore) -> list[LineLoad]:
+    """Without the times, which are read off two clocks; that there is one is compared."""
+    lines = store.fleet.load().lines
+    return [replace(line, oldest_waiting_s=0.0 if line.oldest_waiting_s is not None else None) for line in lines]
 
 
 def _sent(delivery: DeliveryRecord) -> tuple[object, ...]:

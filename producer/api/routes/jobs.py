@@ -15,7 +15,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from producer.api.bodies import submit_body
 from producer.api.connected import Connected
 from producer.api.description import FILE_ANSWER, SUBMIT_BODY
-from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId, PageNumber
+from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId, PageNumber, Redirect
 from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, known, refusals
 from producer.contract import names
 from producer.contract.errors import Expired, NotFound
@@ -133,10 +133,10 @@ def page(job_id: JobId, page: PageNumber, producer: Connected) -> Response:
 
 
 @router.get("/{job_id}/files/{name}", responses=FILE_ANSWER | refusals(NotFound, Expired))
-def file(job_id: JobId, name: FileName, producer: Connected) -> Response:
-    """A result file: a redirect to the object store, or the bytes of a local one."""
+def file(job_id: JobId, name: FileName, producer: Connected, redirect: Redirect = True) -> Response:
+    """A result file: a redirect to the object store, or, from a local one and with `redirect=false`, the bytes."""
     address = producer.locate(job_id, name)
-    if address:
+    if address and redirect:
         return RedirectResponse(address, status_code=307)
     chunks = _chunks(producer.open(job_id, name))
     return StreamingResponse(iterate_in_threadpool(chunks), media_type=names.media_type_of(name))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from producer.backends.memory_store.callers import MemoryJobs
+from producer.backends.memory_store.fleet import MemoryFleet
 from producer.backends.memory_store.keepers import MemoryOutbox, MemoryUpkeep
 from producer.backends.memory_store.keys import MemoryKeys
 from producer.backends.memory_store.state import State
@@ -27,6 +28,7 @@ class MemoryJobStore:
         self.upkeep = MemoryUpkeep(state)
         self.outbox = MemoryOutbox(state)
         self.keys = MemoryKeys(state)
+        self.fleet = MemoryFleet(state)
 
     def ping(self) -> None:
         """Memory always answers."""

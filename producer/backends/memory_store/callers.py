@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from producer.backends.memory_store.state import CANCELLED, Entry, State
+from producer.contract.changes import Change, Changes
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
@@ -10,6 +11,7 @@ from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import DeliveryState, event_id
 
 _EVENTS_BATCH = 500
+_CHANGES_BATCH = 1000
 
 
 class MemoryJobs:
@@ -37,6 +39,7 @@ class MemoryJobs:
             state.jobs[job.id] = entry
             if job.idempotency_key:
                 state.idempotency[job.owner, job.idempotency_key] = (job.id, job.fingerprint)
+            state.changed(entry)
             return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=state.offer(entry))
 
     def get(self, job_id: str) -> JobRecord:
@@ -86,6 +89,7 @@ class MemoryJobs:
             for run in range(entry.run + 1):
                 self._state.rows.pop(event_id(job_id, run), None)
             del self._state.jobs[job_id]
+            self._state.changed(entry)
             self._state.forgotten.add(job_id)
 
     def was_forgotten(self, job_id: str) -> bool:
@@ -97,6 +101,17 @@ class MemoryJobs:
             entry = self._state.jobs.get(job_id)
             events = entry.events if entry else []
             return [event for event in events if _order(event.id) > _order(after)][:_EVENTS_BATCH]
+
+    def changes(self, *, after: str | None, owner: str | None = None) -> Changes:
+        state = self._state
+        with state.lock:
+            if after is None:
+                return Changes(position=f"{state.changes[-1][0] if state.changes else 0}-0")
+            new = [one for one in state.changes if (one[0], 0) > _order(after)][:_CHANGES_BATCH]
+            seen = {job_id: None for _, job_id, whose in reversed(new) if owner in (None, whose)}
+            found = ((job_id, state.jobs.get(job_id)) for job_id in [*seen][::-1])
+            jobs = tuple(Change(job_id=job_id, record=entry.record() if entry else None) for job_id, entry in found)
+            return Changes(position=f"{new[-1][0]}-0" if new else after, jobs=jobs)
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         with self._state.lock:

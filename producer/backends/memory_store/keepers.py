@@ -73,6 +73,7 @@ class MemoryUpkeep:
             entry = _entry(lost, state.now())
             state.jobs[job.id] = entry
             if not job.status.is_terminal:
+                state.changed(entry)
                 return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=state.offer(entry))
             if lost.is_dead:
                 state.dead[job.id] = entry.finished or 0.0
@@ -147,6 +148,8 @@ class MemoryOutbox:
             row.claimed_until = row.due = now + outcome.delay_s
             if outcome.disable_s:
                 self._state.gone[row.url] = now + outcome.disable_s
+            if row.job_id in self._state.jobs:
+                self._state.changed(self._state.jobs[row.job_id])
 
     def redeliver(self, event_id: str) -> None:
         with self._state.lock:

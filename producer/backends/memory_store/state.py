@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from producer.contract.errors import NotFound
+from producer.contract.fleet import SLOT_S, LineLoad, WorkerReport
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
 from producer.contract.listing import JobFilter
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
 
 WINDOW = 32
+CHANGES_KEPT = 10_000
 CANCELLED = JobError(code="cancelled", message="The job was cancelled.")
 
 
@@ -25,6 +27,7 @@ class Unit:
     """One unit in work or waiting. `token` is None while nobody holds it."""
 
     token: str | None = None
+    kind: str = ""  # of the device that has it, or had it last
     page: int = 0
     deaths: int = 0
     waits: int = 0
@@ -81,11 +84,27 @@ class Entry:
         is_of = self.new.owner == wanted.owner and wanted.batch in (None, self.new.batch)
         return is_of and is_tagged and (not wanted.states or self.state in wanted.states)
 
+    @property
+    def load(self) -> LineLoad:
+        """What it adds to the load of its line."""
+        line = LineLoad(queue=self.queue, priority=self.new.request.priority)
+        if self.state.is_terminal:
+            return line
+        if not self.plan:
+            waits = not self.in_work and not self.cancel_requested
+            return replace(line, unopened_jobs=int(waits), running_pages=min(self.in_work, 1))
+        left = max(0, self.plan.pages_total - len(self.pages))
+        running = min(left, self.in_work * self.plan.unit_pages)
+        return replace(line, waiting_pages=0 if self.cancel_requested else left - running, running_pages=running)
+
     def record(self) -> JobRecord:
         request = self.new.request
         job = Job(
             id=self.new.id,
             status=self.state,
+            filename=self.new.source.filename,
+            owner=self.new.owner,
+            priority=request.priority,
             created_at=_utc(self.created),
             started_at=_utc(self.started) if self.started else None,
             finished_at=_utc(self.finished) if self.finished else None,
@@ -155,6 +174,16 @@ class State:
         self.rows: dict[str, Row] = {}
         self.gone: dict[str, float] = {}
         self.leaders: dict[str, tuple[str, float]] = {}
+        self.arrived: dict[str, float] = {}  # job -> when it took its place in the line
+        self.counts: Counter[str] = Counter()
+        self.slots: dict[int, Counter[str]] = {}  # start, seconds since the epoch -> what happened in it
+        self.workers: dict[
+            str, tuple[WorkerReport, float, float]
+        ] = {}  # id -> report, when it came, until when it counts
+        self.draining: dict[str, float] = {}
+        # (position, job, owner), positions ascending
+        self.changes: deque[tuple[int, str, str]] = deque(maxlen=CHANGES_KEPT)
+        self.positions = itertools.count(1)
 
     def entry(self, job_id: str) -> Entry:
         """Raises: NotFound."""
@@ -175,6 +204,11 @@ class State:
 
     def emit(self, entry: Entry, kind: str, data: Mapping[str, object]) -> None:
         entry.events.append(Event(id=f"{int(self.now() * 1000)}-{next(self.ticks)}", type=kind, data=data))
+        self.changed(entry)
+
+    def changed(self, entry: Entry) -> None:
+        """Tell those who watch that the job looks different now, or is gone."""
+        self.changes.append((next(self.positions), entry.new.id, entry.new.owner))
 
     def unready(self, entry: Entry) -> None:
         line = self._line(entry)
@@ -189,6 +223,7 @@ class State:
         if entry.cancel_requested or not waiting or entry.in_work >= WINDOW:
             return None
         self._line(entry).setdefault(entry.new.owner, {})[entry.new.id] = next(self.ticks)
+        self.arrived[entry.new.id] = self.now()
         self.places.setdefault(self.place(entry), self.served.get(entry.new.owner, 0))
         return entry.queue
 
@@ -211,6 +246,9 @@ class State:
         entry.keep_until = self.now() + entry.new.retention_s
         if is_dead:
             self.dead[entry.new.id] = self.now()
+        self.counts[f"jobs|{state}"] += 1
+        if error:
+            self.counts[f"job_failures|{error.code}"] += 1
         kind = f"job.{state}"
         self.emit(entry, kind, error.model_dump() if error else {})
         if entry.new.reuse_key and state is JobState.SUCCEEDED:
@@ -243,8 +281,13 @@ class State:
         return self.offer(entry)
 
     def count_crash(self, entry: Entry, page: int, error: JobError) -> None:
+        self.counts[f"crashes|{error.code}"] += 1
         known = entry.crashes.get(page, Crash(times=0, code="", message=""))
         entry.crashes[page] = replace(known, times=known.times + 1, code=error.code, message=error.message)
+
+    def count_now(self, name: str, by: int) -> None:
+        """Count in the slot that it is."""
+        self.slots.setdefault(int(self.now() // SLOT_S * SLOT_S), Counter())[name] += by
 
     def place(self, entry: Entry) -> tuple[str, str, str]:
         return entry.queue, entry.new.request.priority, entry.new.owner

@@ -8,6 +8,7 @@ from dataclasses import replace
 from producer.backends.memory_store.state import Entry, State, Unit
 from producer.contract.jobs import JobError, JobState, SourceInfo
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LeaseState, Plan, Worker
+from producer.contract.names import kind_of
 
 _STALE = LeaseAnswer(state=LeaseState.STALE)
 _EXPIRED = JobError(code="expired", message="No worker took the job within its ttl_s; submit it again.", retryable=True)
@@ -57,6 +58,9 @@ class MemoryLeases:
             if entry.cancel_requested or entry.plan:
                 return _held(entry)
             entry.plan = plan
+            self._state.count_now("opened_jobs", 1)
+            self._state.count_now("opened_pages", plan.pages_total)
+            self._state.changed(entry)
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.offer(entry))
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
@@ -80,6 +84,7 @@ class MemoryLeases:
             entry, unit = found
             if page not in entry.pages:
                 entry.pages[page] = error
+                self._count(unit.kind, error)
                 self._state.emit(entry, "page.failed" if error else "page.done", {"page": page})
             unit.page = 0
             return _held(entry)
@@ -135,6 +140,12 @@ class MemoryLeases:
             self._state.finish(found[0], state, error, outputs, is_dead=is_dead)
             return LeaseAnswer(state=LeaseState.HELD)
 
+    def _count(self, kind: str, error: JobError | None) -> None:
+        self._state.counts[f"pages|{kind}|{'failed' if error else 'succeeded'}"] += 1
+        if error:
+            self._state.counts[f"page_failures|{error.code}"] += 1
+        self._state.count_now(f"pages|{kind}", 1)
+
     def _next(self, queues: tuple[str, ...], order: tuple[str, ...]) -> Entry | None:
         """The job whose turn it is: by priority, then the owner served longest ago, then its longest waiting job."""
         for priority in order:
@@ -156,7 +167,7 @@ class MemoryLeases:
             number = entry.next_unit
             entry.next_unit += 1
         token, before = str(next(state.tokens)), entry.units.get(number, Unit())
-        entry.units[number] = replace(before, token=token, at=state.now() + lease_s)
+        entry.units[number] = replace(before, token=token, kind=kind_of(worker.device), at=state.now() + lease_s)
         entry.device = worker.device
         entry.expires = state.now() + entry.new.ttl_s
         if entry.state is JobState.QUEUED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from producer.backends.redis_store.connection import PREFIX, Connection
+from producer.backends.redis_store.fleet import RedisFleet
 from producer.backends.redis_store.jobs import RedisJobs
 from producer.backends.redis_store.keys import RedisKeys
 from producer.backends.redis_store.leases import RedisLeases
@@ -13,7 +14,7 @@ __all__ = ["PREFIX", "RedisJobStore"]
 
 
 class RedisJobStore:
-    """Jobs, leases, upkeep, webhook outbox and API keys in one Redis database. Safe to share between threads.
+    """Jobs, leases, upkeep, webhook outbox, API keys and fleet in one Redis database. Safe to share between threads.
 
     Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only.
     """
@@ -25,6 +26,7 @@ class RedisJobStore:
         self.upkeep = RedisUpkeep(self._connection)
         self.outbox = RedisOutbox(self._connection)
         self.keys = RedisKeys(self._connection)
+        self.fleet = RedisFleet(self._connection)
 
     def ping(self) -> None:
         self._connection.ping()

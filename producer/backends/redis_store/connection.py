@@ -22,6 +22,7 @@ _SCRIPTS = (
     *("revisit", "backlog", "restore", "swept"),
     "admit",
     *("webhook_claim", "webhook_settle", "webhook_redeliver"),
+    *("beat", "workers", "load"),
 )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
 from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, pairs, texts
 from producer.backends.redis_store.rows import counted_pages, record_of, request_row
+from producer.contract.changes import Change, Changes
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
 from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
@@ -15,6 +17,7 @@ from producer.contract.listing import JobFilter, JobsPage
 
 _EVENTS_BATCH = 500
 _UNBOUNDED = 2**53
+_CHANGES_BATCH = 1000
 
 
 class RedisJobs:
@@ -79,6 +82,27 @@ class RedisJobs:
             rows = self._redis.client.xrange(f"{job_key(job_id)}:events", min=f"({after}", count=_EVENTS_BATCH)
         events = ((str(row_id), texts(row or {})) for row_id, row in rows or [])
         return found + [Event(id=row_id, type=row["type"], data=json.loads(row["data"])) for row_id, row in events]
+
+    def changes(self, *, after: str | None, owner: str | None = None) -> Changes:
+        key, client = f"{PREFIX}changes", self._redis.client
+        with available():
+            if after is None:
+                newest = client.xrevrange(key, count=1)
+                return Changes(position=str(newest[0][0]) if newest else "0-0")
+            rows = client.xrange(key, min=f"({after}", count=_CHANGES_BATCH)
+        if not rows:
+            return Changes(position=after)
+        entries = [texts(row or {}) for _, row in rows]
+        seen = {entry["job"]: None for entry in reversed(entries) if owner in (None, entry["owner"])}
+        return Changes(position=str(rows[-1][0]), jobs=tuple(self._as_they_are([*seen][::-1])))
+
+    def _as_they_are(self, job_ids: list[str]) -> Iterator[Change]:
+        with available(), self._redis.client.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hgetall(job_key(job_id))
+            rows = pipeline.execute()
+        for job_id, row in zip(job_ids, rows, strict=True):
+            yield Change(job_id=job_id, record=record_of(job_id, texts(row)) if row else None)
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         return counted_pages(self._redis.hash(f"{job_key(job_id)}:pages"))

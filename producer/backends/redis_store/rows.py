@@ -28,9 +28,13 @@ _REMOTE: TypeAdapter[Remote] = TypeAdapter(Remote)
 def record_of(job_id: str, row: Mapping[str, str]) -> JobRecord:
     """A job's hash as its record."""
     request = JobRequest.model_validate_json(row["request"])
+    source = SourceInfo.model_validate_json(row["source"])
     job = Job(
         id=job_id,
         status=JobState(row["state"]),
+        filename=source.filename,
+        owner=row["owner"],
+        priority=request.priority,
         created_at=utc_from_ms(int(row["created_ms"])),
         started_at=utc_from_ms(int(row["started_ms"])) if "started_ms" in row else None,
         finished_at=utc_from_ms(int(row["finished_ms"])) if "finished_ms" in row else None,
@@ -48,7 +52,6 @@ def record_of(job_id: str, row: Mapping[str, str]) -> JobRecord:
         tag=request.tag,
         idempotency_key=row.get("idempotency_key"),
     )
-    source = SourceInfo.model_validate_json(row["source"])
     return JobRecord(
         job=job,
         request=request,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import struct
 import zlib
 from pathlib import Path
 
@@ -234,3 +236,14 @@ def test_every_error_has_a_message_and_only_memory_and_the_net_are_worth_a_retry
     kinds = tree(EngineError)
     assert all(kind().message for kind in kinds)
     assert {kind.code for kind in kinds if kind.retryable} == {"out_of_memory", "source_unreachable"}
+
+
+def test_a_png_whose_chunk_lies_about_its_length_is_refused_before_memory_is_reserved() -> None:
+    """Found by spoiling documents at random: OpenCV reserved the 4 GB that a chunk said it had."""
+    data = encoded(PIL.Image.new("L", (40, 20)), "PNG")
+    lying = data.replace(struct.pack(">I", data.index(b"IEND") - data.index(b"IDAT") - 12), b"\xff\xff\xff\x00", 1)
+    assert lying != data
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open_document(lying) as document, pytest.raises(UnreadableDocument, match="cut short"):
+        document.page_image(0)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000

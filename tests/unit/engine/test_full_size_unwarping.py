@@ -88,7 +88,13 @@ def test_a_network_without_a_grid_unwarps_and_gives_no_way_back(tmp_path: Path) 
     read = read_with(uvdoc.saved_in(tmp_path, weights))
     assert len(read["rec_texts"]) == len(LINES)
     assert read.original_polys is None and read.original_word_polys is None
-    assert read.json["original"] == {"width": 900, "height": 640, "polys": None, "outlines": None}
+    assert read.json["original"] == {
+        "width": 900,
+        "height": 640,
+        "text_source": "ocr",
+        "polys": None,
+        "outlines": None,
+    }
     assert read.img["preprocessed_img"].size == (2700, 665)
     assert not np.array_equal(read.upright, curved_sheet())
 

@@ -39,7 +39,7 @@ def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> 
         ("limit_side_len", 736),
         ("limit_type", "min"),
         ("thresh", 0.2),
-        ("max_side_limit", 1600),
+        ("max_side_limit", 1280),
         ("box_thresh", 0.45),
         ("unclip_ratio", 1.4),
     ]
@@ -146,3 +146,12 @@ def test_text_is_drawn_whatever_the_shape_of_its_box() -> None:
     drawn = np.asarray(draw_lines(page, polygons, ["竖排文字", "slanted", "edge", ""]))[:, 300:]
     assert drawn.shape == (400, 300, 3)
     assert drawn[10:300, 10:40].min() == drawn[60:120, 100:190].min() == 0
+
+
+def test_a_view_is_the_page_as_it_was_given_and_no_larger_than_asked(engine: OCREngine) -> None:
+    page = sheet(size=(300, 100))
+    (read,) = engine.predict(bgr(page))
+    [(name, whole)] = read.views(max_side=300)
+    assert (name, whole.size) == ("page", (300, 100))
+    assert np.array_equal(np.asarray(whole), np.asarray(page))
+    assert [view.size for _, view in read.views(max_side=150)] == [(150, 50)]

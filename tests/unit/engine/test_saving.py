@@ -76,7 +76,7 @@ def test_the_lines_in_the_page_as_given_are_saved_beside_the_result(result: OCRR
     saved_beside = json.loads((tmp_path / "sheet_original.json").read_text())
     assert saved_beside == result.json["original"] == result.original
     quads = [quad.tolist() for quad in result["rec_polys"]]
-    assert saved_beside == {"width": 900, "height": 640, "polys": quads, "outlines": quads}
+    assert saved_beside == {"width": 900, "height": 640, "text_source": "ocr", "polys": quads, "outlines": quads}
 
 
 def test_words_too_are_given_in_the_page_as_it_was(engine: OCREngine, tmp_path: Path) -> None:

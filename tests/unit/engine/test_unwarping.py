@@ -72,6 +72,9 @@ def test_lines_of_a_curved_page_are_reported_where_they_are_on_it() -> None:
     assert "unwarping" in read.timings_ms
     assert not np.array_equal(read.upright, page)
     assert read.img["preprocessed_img"].size == (3 * page.shape[1], page.shape[0] + 25)
+    views = dict(read.views(max_side=5000))
+    assert np.array_equal(np.asarray(views["page"]), page[:, :, ::-1])
+    assert np.array_equal(np.asarray(views["upright"]), read.upright[:, :, ::-1])
     assert read.original_polys is not None
     assert len(read.original_polys) == len(LINES)
     for row, polygon in enumerate(np.array(read.original_polys, dtype=np.float32)):

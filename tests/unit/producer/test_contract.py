@@ -112,3 +112,24 @@ def test_every_error_has_a_code_a_status_a_message_and_a_place_in_the_drawn_tree
         assert error.code
         assert 400 <= error.http_status < 600
         assert kind.__name__ in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("result.json", "application/json"),
+        ("00001.json", "application/json"),
+        ("00001_ocr_res_img.jpg", "image/jpeg"),
+        ("00001_serving_input_img.jpg", "image/jpeg"),
+        ("document.txt", "text/plain; charset=utf-8"),
+        ("document.hocr", "application/xhtml+xml"),
+        ("document.alto.xml", "application/xml"),
+        ("document.pdf", "application/pdf"),
+    ],
+)
+def test_every_public_file_has_one_object_of_its_job_and_a_media_type(name: str, kind: str) -> None:
+    key = names.file_key("0" * 32, name)
+    assert key is not None
+    assert key.startswith(names.job_prefix("0" * 32))
+    assert key.endswith(f"/{name}")
+    assert names.media_type_of(name) == kind

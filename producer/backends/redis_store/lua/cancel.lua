@@ -6,6 +6,7 @@ if not is_open(state) then return 'done' end
 if number(id, 'running') > 0 then
   redis.call('HSET', job_key(id), 'cancel_requested', now)
   unready(id)
+  recount(id)
   return 'requested'
 end
 finish_cancelled(id)

@@ -38,7 +38,7 @@ local function start(id, n, owner, ready)
   -- With the time, because the count goes back when Redis loses its last second, and a token must never come again.
   local token = string.format('%d-%.0f', redis.call('HINCRBY', job_key(id), 'tokens', 1), tick)
   local unit = unit_of(id, n) or {deaths = 0}
-  unit.token, unit.holder, unit.page = token, holder, 0
+  unit.token, unit.holder, unit.page, unit.kind = token, holder, 0, string.match(device, '^[^:]*')
   redis.call('HINCRBY', job_key(id), 'running', 1)
   redis.call('HSET', job_key(id), 'device', device)
   local keep = now + number(id, 'retention_ms')

@@ -7,6 +7,8 @@ if redis.call('EXISTS', job) == 0 then
   return 'missing'
 end
 unready(id)
+recount(id, true)
+changed(id, field(id, 'owner'))
 redis.call('ZREM', DUE, id)
 for _, n in ipairs(redis.call('HKEYS', job .. ':units')) do redis.call('ZREM', DUE, id .. '/' .. n) end
 for run = 0, number(id, 'run') do

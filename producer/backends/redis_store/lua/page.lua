@@ -6,6 +6,10 @@ local pages = job_key(id) .. ':pages'
 if redis.call('HSETNX', pages, page, error) == 1 then
   redis.call('PEXPIREAT', pages, field(id, 'keep_until_ms') + GRACE_MS)
   redis.call('HINCRBY', job_key(id), error == '' and 'pages_done' or 'pages_failed', 1)
+  count('pages|' .. unit.kind .. '|' .. (error == '' and 'succeeded' or 'failed'))
+  if error ~= '' then count('page_failures|' .. cjson.decode(error).code) end
+  count_now('pages|' .. unit.kind, 1)
+  recount(id)
   emit(id, error == '' and 'page.done' or 'page.failed', '{"page":' .. page .. '}')
 end
 unit.page = 0

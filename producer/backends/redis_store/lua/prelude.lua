@@ -8,13 +8,24 @@
 -- forgotten:{id}   that a job was deleted
 -- flight:{owner}   pages of the owner's unfinished jobs
 -- list:{owner}:{state}, and the same with :t:{tag} or :b:{batch}   ids, all with one score: they sort by their time
+-- changes          a stream: jobs that have changed, and whose they are
 -- due              job or job/unit -> when to look at it again
+-- load             {queue}|{priority}|{waiting, unopened or running} -> pages, or documents that nobody has opened
+-- minute:{n}       what happened in a minute, by slots of 10 s
+-- count            what has happened since counting began
+-- worker:{id}      what a worker tells of itself; `workers` when it was heard of last
+-- drain:{node}     that a node is asked to take no more work
 local P = KEYS[1]
+local LOAD, COUNT, WORKERS = P .. 'load', P .. 'count', P .. 'workers'
 local DUE, QUEUES, WEBHOOKS, KEEP, DEAD = P .. 'due', P .. 'queues', P .. 'webhooks', P .. 'keep', P .. 'dead'
+local CHANGES = P .. 'changes'
 local PRIORITIES = {'high', 'normal', 'low'}
 local WINDOW = 32            -- units of one job in work at once: no document takes a whole fleet
 local SERVED_MS = 600000     -- an owner that asked for nothing this long is new again
+local CHANGES_MS = 3600000   -- changes that nobody has read this long are read from the list of jobs
 local GRACE_MS = 86400000    -- a record outlives its results by a day, to say that they have expired; so does a deletion
+local FLEET_MS = 90 * 86400000 -- a fleet that did nothing for so long counts anew
+local SLOT_MS, MINUTE_MS, HOUR_MS = 10000, 60000, 3600000
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local tick = clock[1] * 1000000 + clock[2] -- microseconds, the order of arrival; exact below 2^53
@@ -82,14 +93,63 @@ local function drop_dead(id)
   redis.call('ZREM', DEAD .. ':' .. (field(id, 'owner') or ''), id)
 end
 
+-- Tell those who watch that a job looks different now, or is gone. Capped: who was away for long reads the list of jobs.
+local function changed(id, owner)
+  redis.call('XADD', CHANGES, 'MAXLEN', '~', 10000, '*', 'job', id, 'owner', owner)
+  redis.call('PEXPIRE', CHANGES, CHANGES_MS)
+end
+
 local function emit(id, kind, data)
   local events = job_key(id) .. ':events'
   redis.call('XADD', events, 'MAXLEN', '~', 10000, '*', 'type', kind, 'data', data)
   redis.call('PEXPIREAT', events, field(id, 'keep_until_ms') + GRACE_MS)
+  changed(id, field(id, 'owner'))
 end
 
 local function problem(code, message, retryable)
   return cjson.encode({code = code, message = message, retryable = retryable})
+end
+
+-- Count for ever.
+local function count(name, by)
+  redis.call('HINCRBY', COUNT, name, by or 1)
+  redis.call('PEXPIRE', COUNT, FLEET_MS)
+end
+
+-- Count in this slot of this minute.
+local function count_now(name, by)
+  local minute = P .. 'minute:' .. string.format('%.0f', math.floor(now / MINUTE_MS))
+  redis.call('HINCRBY', minute, math.floor(now % MINUTE_MS / SLOT_MS) .. '|' .. name, by)
+  redis.call('PEXPIRE', minute, HOUR_MS + 2 * MINUTE_MS)
+end
+
+-- What a job adds to the load of its line: pages that wait, a document that nobody has opened, pages in work.
+local function load_of(id)
+  local row = redis.call('HMGET', job_key(id), 'state', 'pages_total', 'pages_done', 'pages_failed', 'running', 'unit_pages',
+    'cancel_requested')
+  local units = tonumber(row[5] or 0)
+  if not is_open(row[1]) then return 0, 0, 0 end
+  if not row[2] then return 0, (units == 0 and not row[7]) and 1 or 0, math.min(units, 1) end
+  -- A job that is run again may be planned with fewer pages than it has stored.
+  local left = math.max(0, tonumber(row[2]) - tonumber(row[3] or 0) - tonumber(row[4] or 0))
+  local running = math.min(left, units * tonumber(row[6]))
+  return row[7] and 0 or left - running, 0, running
+end
+
+-- Bring the load of its line up to what the job adds now. Called after whatever changes it.
+local function recount(id, is_gone)
+  local row = redis.call('HMGET', job_key(id), 'queue', 'priority', 'load')
+  local waiting, unopened, running = 0, 0, 0
+  if not is_gone then waiting, unopened, running = load_of(id) end
+  local before, after = row[3] or '0 0 0', waiting .. ' ' .. unopened .. ' ' .. running
+  if before == after then return end
+  local line = row[1] .. '|' .. row[2] .. '|'
+  local w, u, r = string.match(before, '^(%d+) (%d+) (%d+)$')
+  for name, by in pairs({waiting = waiting - w, unopened = unopened - u, running = running - r}) do
+    if by ~= 0 and redis.call('HINCRBY', LOAD, line .. name, by) <= 0 then redis.call('HDEL', LOAD, line .. name) end
+  end
+  redis.call('PEXPIRE', LOAD, FLEET_MS)
+  if after == '0 0 0' then redis.call('HDEL', job_key(id), 'load') else redis.call('HSET', job_key(id), 'load', after) end
 end
 
 local function unit_of(id, n)
@@ -130,6 +190,7 @@ end
 
 -- Offer the job's waiting units at the end of its owner's line. Answers the queue to ring, or ''.
 local function offer(id)
+  recount(id)
   if field(id, 'cancel_requested') or not has_waiting_unit(id) or number(id, 'running') >= WINDOW then return '' end
   local ready, owner, queue = ready_key(id)
   redis.call('ZADD', ready .. ':' .. owner, tick, id)
@@ -167,6 +228,9 @@ local function finish(id, state, error, outputs, is_dead)
   keep_until(id, keep)
   redis.call('ZADD', KEEP, keep, id)
   if is_dead then add_dead(id, now) end
+  recount(id)
+  count('jobs|' .. state)
+  if error ~= '' then count('job_failures|' .. cjson.decode(error).code) end
   local kind = 'job.' .. state
   emit(id, kind, error ~= '' and error or '{}')
   local reuse = field(id, 'reuse_key')
@@ -182,6 +246,7 @@ end
 local function leave(id, n)
   redis.call('ZREM', DUE, id .. '/' .. n)
   redis.call('HINCRBY', job_key(id), 'running', -1)
+  recount(id)
   if field(id, 'cancel_requested') and number(id, 'running') <= 0 then finish_cancelled(id) end
 end
 
@@ -208,5 +273,6 @@ local function count_crash(id, page, code, message)
   local units, name = job_key(id) .. ':units', 'c' .. page
   local raw = redis.call('HGET', units, name)
   local times = raw and cjson.decode(raw).times or 0
+  count('crashes|' .. code)
   redis.call('HSET', units, name, cjson.encode({times = times + 1, code = code, message = message}))
 end

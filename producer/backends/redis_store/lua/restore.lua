@@ -19,6 +19,7 @@ local state, reuse = field(id, 'state'), field(id, 'reuse_key')
 if is_open(state) then
   fly(id, 1)
   redis.call('ZADD', DUE, number(id, 'expires_ms'), id)
+  changed(id, owner)
   return {'created', id, offer(id)}
 end
 if ARGV[7] == '1' then add_dead(id, number(id, 'finished_ms')) end

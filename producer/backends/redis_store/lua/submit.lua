@@ -29,4 +29,5 @@ redis.call('PEXPIREAT', job_key(id), keep + GRACE_MS)
 redis.call('ZADD', DUE, now + ttl, id)
 redis.call('ZADD', KEEP, keep, id)
 if idem ~= '' then redis.call('SET', idem_key, id .. ' ' .. fingerprint, 'PXAT', keep) end
+changed(id, owner)
 return {'created', id, offer(id)}

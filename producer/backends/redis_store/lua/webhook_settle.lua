@@ -10,4 +10,6 @@ if tonumber(ARGV[7]) > 0 then
   redis.call('SET', P .. 'gone:' .. redis.sha1hex(redis.call('HGET', row, 'url')), now, 'PX', ARGV[7])
 end
 if ARGV[2] == 'pending' then redis.call('ZADD', WEBHOOKS, at, ARGV[1]) else redis.call('ZREM', WEBHOOKS, ARGV[1]) end
+local job = redis.call('HGET', row, 'job_id')
+changed(job, field(job, 'owner') or '')
 return 1

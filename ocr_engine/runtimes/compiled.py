@@ -1,0 +1,62 @@
+"""Networks that OpenVINO compiled once, kept in a folder for the next process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ocr_engine.whole_file import whole_file
+
+# 10 to 21 MB each; an engine has four, for each number of threads.
+_KEPT = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """A network as the library exports it, and the texts that its weights carried."""
+
+    network: bytes
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledCache:
+    """A folder that any number of processes fill and read at once: a file is whole or not there.
+
+    A file is a line of JSON, with the hash of what follows, and the network. It saves time and nothing else: what
+    cannot be written is not kept, and what is damaged is as if it were not there.
+    """
+
+    folder: Path
+
+    def get(self, key: str) -> Compiled | None:
+        """What was put under the key; None: nothing, or it is damaged."""
+        try:
+            head, _, network = self._file(key).read_bytes().partition(b"\n")
+            record = json.loads(head)
+            whole = record["sha256"] == hashlib.sha256(network).hexdigest()
+            return Compiled(network=network, metadata=record["metadata"]) if whole else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, compiled: Compiled) -> None:
+        """Keep it, and drop the oldest beyond a bound."""
+        record = {"sha256": hashlib.sha256(compiled.network).hexdigest(), "metadata": dict(compiled.metadata)}
+        # A full or read-only disk costs the next process its quarter of a second, and nobody a page.
+        with suppress(OSError):
+            with whole_file(self._file(key)) as file:
+                file.write(json.dumps(record).encode() + b"\n")
+                file.write(compiled.network)
+            self._drop_oldest()
+
+    def _file(self, key: str) -> Path:
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.openvino"
+
+    def _drop_oldest(self) -> None:
+        aged = sorted((path.stat().st_mtime, path) for path in self.folder.glob("*.openvino"))
+        for _, path in aged[:-_KEPT]:
+            path.unlink(missing_ok=True)

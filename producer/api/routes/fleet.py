@@ -1,0 +1,17 @@
+"""Routes of the fleet: its workers, the work that waits for them, and what they got done."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from producer.api.connected import Connected
+from producer.api.schemas import ERRORS
+from producer.contract.fleet import FleetView
+
+router = APIRouter(prefix="/v1", tags=["fleet"], responses={**ERRORS})
+
+
+@router.get("/fleet", response_model=FleetView)
+def fleet(producer: Connected) -> FleetView:
+    """Workers, the load of each kind of device, and the pages of each minute of the last hour."""
+    return producer.fleet()

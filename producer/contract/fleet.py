@@ -1,0 +1,128 @@
+"""The fleet: what a worker tells of itself, how much work waits, and what a caller is shown of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from producer.contract.jobs import Priority
+from producer.contract.strict import Strict
+
+AUTO = "auto"  # the kind of the work that any device may do
+SLOT_S = 10  # read pages are counted in slots of this length
+KEPT_MINUTES = 60
+
+
+class WorkerState(StrEnum):
+    """What a worker is at."""
+
+    STARTING = "starting"  # it loads its models, and takes no work yet
+    READY = "ready"  # it waits for work
+    BUSY = "busy"  # it reads
+    DRAINING = "draining"  # it ends what it reads, and takes no more
+
+
+class WorkerReport(Strict):
+    """What one worker, a process with one engine, tells of itself. `id` begins with that of its node and a slash."""
+
+    id: str
+    host: str
+    pid: int
+    device: str = Field(description="The device that the engine is really on; before it is loaded, the one asked for")
+    kind: str
+    state: WorkerState
+    runtime: str = Field(description="The library it runs on and what it computes in; empty while it loads")
+    pages_done: int = Field(description="Pages read since it started")
+    pages_per_second: float = Field(description="Its speed while it reads; 0 until it has read")
+    resident_bytes: int
+    started_at: datetime
+
+    @property
+    def node(self) -> str:
+        """The id of its node: the process that `ocrfleet worker` became."""
+        return self.id.rpartition("/")[0]
+
+
+class FleetWorker(WorkerReport):
+    """A worker and when it was heard of last, by the clock of the store."""
+
+    seen_at: datetime
+
+
+class ByPriority(Strict):
+    """Waiting pages by the priority of their jobs."""
+
+    high: int = 0
+    normal: int = 0
+    low: int = 0
+
+
+class KindLoad(Strict):
+    """The work for one kind of device, and who does it. `auto` is the work that any device may do."""
+
+    kind: str
+    waiting_pages: int = Field(description="A document that nobody has opened counts as many as the last hour's had")
+    running_pages: int
+    oldest_waiting_s: float | None = Field(description="How long the longest has waited; null: nothing waits")
+    pages_per_second: float = Field(description="Pages read by devices of this kind in the last minute, a second")
+    workers: int = Field(description="Processes that serve it")
+    desired_workers: int
+    by_priority: ByPriority
+
+
+class MinuteOfPages(Strict):
+    """Pages read in the minute that begins at `at`."""
+
+    at: datetime
+    pages: int
+
+
+class FleetView(Strict):
+    """What `GET /v1/fleet` answers."""
+
+    kinds: list[KindLoad]
+    workers: list[FleetWorker]
+    pages_per_second: float
+    throughput: list[MinuteOfPages] = Field(description="The last 60 minutes, oldest first; the last one is not over")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineLoad:
+    """The work of one queue and priority.
+
+    waiting_pages: of opened documents. unopened_jobs: documents whose pages nobody has counted.
+    oldest_waiting_s: None where nothing waits.
+    """
+
+    queue: str
+    priority: Priority
+    waiting_pages: int = 0
+    unopened_jobs: int = 0
+    running_pages: int = 0
+    oldest_waiting_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slot:
+    """What happened in the `SLOT_S` seconds from `at`.
+
+    pages: read, by kind of device. opened_pages: of the documents that were opened.
+    """
+
+    at: datetime
+    pages: Mapping[str, int]
+    opened_jobs: int = 0
+    opened_pages: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """The work there is, and what came of it lately: `slots` of the last hour, oldest first, without empty ones."""
+
+    now: datetime
+    lines: tuple[LineLoad, ...]
+    slots: tuple[Slot, ...]

@@ -1,0 +1,59 @@
+"""The fleet over HTTP, through the client, and as a command shows it."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from producer.backends.redis_store import RedisJobStore
+from producer.client import OcrFleetClient
+from producer.contract.fleet import FleetView
+from tests.contract.test_fleet import report
+from tests.integration.serving import PNG
+from workers.cli import app
+
+
+@pytest.fixture
+def view(client: OcrFleetClient, store: RedisJobStore) -> FleetView:
+    """One worker for GPUs, one page read by it and one document that waits for it, and one that any device may read."""
+    store.fleet.beat(report(), ttl_s=60)
+    client.submit(PNG, filename="page.png", device="gpu", priority="high")
+    client.submit(PNG, filename="page.png")
+    return client.fleet()
+
+
+def test_the_fleet_is_told_over_http_with_the_fields_that_were_agreed(http: httpx.Client, view: FleetView) -> None:
+    answer = http.get("/v1/fleet").json()
+    assert set(answer) == {"kinds", "workers", "pages_per_second", "throughput"}
+    assert answer["kinds"][0] | {"oldest_waiting_s": None} == {
+        "kind": "gpu",
+        "waiting_pages": 1,
+        "running_pages": 0,
+        "oldest_waiting_s": None,
+        "pages_per_second": 0.0,
+        "workers": 1,
+        "desired_workers": 1,
+        "by_priority": {"high": 1, "normal": 0, "low": 0},
+    }
+    assert set(answer["workers"][0]) == {
+        *("id", "host", "pid", "device", "kind", "state", "runtime", "pages_done", "pages_per_second"),
+        *("resident_bytes", "started_at", "seen_at"),
+    }
+    assert set(answer["throughput"][0]) == {"at", "pages"}
+
+
+def test_the_client_gives_it_as_it_was_sent(view: FleetView) -> None:
+    assert [(kind.kind, kind.waiting_pages, kind.workers) for kind in view.kinds] == [("gpu", 1, 1), ("auto", 1, 1)]
+    assert [worker.device for worker in view.workers] == ["gpu:0"]
+
+
+def test_the_command_shows_tables_and_one_json_document_when_asked(server: str, view: FleetView) -> None:
+    shown = CliRunner().invoke(app, ["fleet", "--server", server])
+    assert shown.exit_code == 0, shown.output
+    assert "gpu   1        1        1              1/0/0" in shown.stdout
+    assert "here/1/7  gpu:0   ready  onnxruntime float32  3      1.50     1 MiB" in shown.stdout
+    printed = json.loads(CliRunner().invoke(app, ["fleet", "--server", server, "--json"]).stdout)
+    assert [kind["kind"] for kind in printed["kinds"]] == [kind.kind for kind in view.kinds]

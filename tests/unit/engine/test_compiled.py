@@ -1,0 +1,82 @@
+"""Networks compiled once: kept whole, found by what they depend on, and never in the way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ocr_engine.options import EngineOptions
+from ocr_engine.runtimes.compiled import Compiled, CompiledCache
+from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
+from ocr_engine.runtimes.select import open_onnx
+from ocr_engine.zoo.registry import Module, find
+from ocr_engine.zoo.resolve import Zoo
+
+NETWORK = Compiled(network=b"\n\x00network", metadata={"character": "a\nb\n"})
+
+
+def plan_in(folder: Path, *, exact: bool = True) -> RuntimePlan:
+    plan = plan_runtime(EngineOptions(engine="openvino"), threads=1, exact=exact)
+    return replace(plan, compiled_dir=folder)
+
+
+def test_what_is_put_is_found_again_under_its_key_only(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path / "new")
+    assert cache.get("a") is None
+    cache.put("a", NETWORK)
+    assert cache.get("a") == NETWORK
+    assert cache.get("b") is None
+
+
+def test_a_damaged_file_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    cache.put("a", NETWORK)
+    (file,) = tmp_path.glob("*.openvino")
+    whole = file.read_bytes()
+    for damaged in (whole[:-1], b"", b"{}\n", whole[:-1] + b"x"):
+        file.write_bytes(damaged)
+        assert cache.get("a") is None
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing_and_raises_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = CompiledCache(tmp_path / "file" / "folder")
+    cache.put("a", NETWORK)
+    assert cache.get("a") is None
+
+
+def test_the_folder_is_bounded_and_the_latest_stay(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    for at in range(30):
+        cache.put(str(at), NETWORK)
+    assert len(list(tmp_path.iterdir())) <= 24
+    assert cache.get("29") == NETWORK
+
+
+def test_processes_that_fill_it_at_once_leave_whole_files_only(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    networks = [replace(NETWORK, network=bytes([at]) * 100_000) for at in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda network: cache.put("same", network), networks))
+    assert cache.get("same") in networks
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_network_from_the_cache_gives_the_same_and_knows_its_dictionary(tmp_path: Path) -> None:
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    batch = np.random.default_rng(3).uniform(-1, 1, size=(1, 3, 48, 96)).astype(np.float32)
+    fresh, kept = (open_onnx(plan_in(tmp_path), weights) for _ in range(2))
+    assert np.array_equal(fresh.run(batch), kept.run(batch))
+    assert kept.metadata == fresh.metadata
+    assert "character" in kept.metadata
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_another_precision_or_another_network_is_another_file(tmp_path: Path) -> None:
+    files = [Zoo.at(None, "offline").resolve(find(module, None)) for module in (Module.DOC_ORIENTATION,) * 2]
+    open_onnx(plan_in(tmp_path), files[0].read().content)
+    open_onnx(plan_in(tmp_path, exact=False), files[1].read().content)
+    assert len(list(tmp_path.iterdir())) == 2

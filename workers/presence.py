@@ -1,0 +1,125 @@
+"""A worker's place in the fleet: what it is at, how fast it reads and what it holds, told to the store in time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import psutil
+import structlog
+
+from producer.contract.errors import Unavailable
+from producer.contract.fleet import WorkerReport, WorkerState
+from producer.contract.names import kind_of
+from producer.contract.ports import Fleet
+
+_MISSED_BEATS = 4  # after so many a worker is no more counted among the fleet
+_NEW_SHARE = 0.3  # of the last unit in the measured speed: half of it is of the last two
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Now:
+    """What the worker is at; replaced whole, because the thread that tells reads it while work goes on."""
+
+    device: str
+    state: WorkerState = WorkerState.STARTING
+    runtime: str = ""
+    pages: int = 0
+    pages_per_second: float = 0.0
+
+
+class Presence:
+    """Tells the store of this process, from before its models are loaded until it ends. Owned by a device child.
+
+    Work is done in one thread; telling, in another, which never fails it: a store that is away is told later.
+    """
+
+    def __init__(self, fleet: Fleet, *, device: str, beat_s: float) -> None:
+        """device: the one asked for, until `ready` says which it is."""
+        self._fleet = fleet
+        self._beat_s = beat_s
+        self._now = _Now(device=device)
+        self._host = socket.gethostname()
+        self._process = psutil.Process()
+        self._started_at = datetime.now(tz=UTC)
+        self._changed = threading.Event()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
+
+    @property
+    def id(self) -> str:
+        """The node's, a slash, and the process's own number."""
+        return f"{self._host}/{os.getppid()}/{self._process.pid}"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def ready(self, *, device: str, runtime: str) -> None:
+        """The engine is loaded and warm: from now on the process takes work."""
+        self._now = replace(self._now, device=device, runtime=runtime, state=WorkerState.READY)
+        self._changed.set()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While a unit is worked on; its pages and its time are the speed of this worker."""
+        before, began = self._now.pages, time.monotonic()
+        self._now = replace(self._now, state=WorkerState.BUSY)
+        try:
+            yield
+        finally:
+            speed = _speed(self._now.pages_per_second, self._now.pages - before, time.monotonic() - began)
+            self._now = replace(self._now, state=WorkerState.READY, pages_per_second=speed)
+
+    def page_read(self) -> None:
+        self._now = replace(self._now, pages=self._now.pages + 1)
+
+    def close(self) -> None:
+        """Be no more of the fleet. Safe to repeat."""
+        self._is_over = True
+        self._changed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        is_wanted = True
+        while not self._is_over:
+            try:
+                is_wanted = self._fleet.beat(self._report(is_wanted), ttl_s=self._beat_s * _MISSED_BEATS)
+            except Unavailable as error:
+                _log.warning("beat_missed", reason=error.message)
+            if self._changed.wait(self._beat_s):
+                self._changed.clear()
+        try:
+            self._fleet.leave(self.id)
+        except Unavailable as error:
+            _log.warning("leave_missed", reason=error.message)
+
+    def _report(self, is_wanted: bool) -> WorkerReport:
+        now = self._now
+        return WorkerReport(
+            id=self.id,
+            host=self._host,
+            pid=self._process.pid,
+            device=now.device,
+            kind=kind_of(now.device),
+            state=now.state if is_wanted else WorkerState.DRAINING,
+            runtime=now.runtime,
+            pages_done=now.pages,
+            pages_per_second=round(now.pages_per_second, 3),
+            resident_bytes=self._process.memory_info().rss,
+            started_at=self._started_at,
+        )
+
+
+def _speed(known: float, pages: int, took_s: float) -> float:
+    """The speed after one more unit; one without pages, or in no time, says nothing."""
+    if not pages or took_s <= 0:
+        return known
+    measured = pages / took_s
+    return measured if not known else known + _NEW_SHARE * (measured - known)
