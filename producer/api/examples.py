@@ -96,6 +96,23 @@ EXAMPLES: dict[str, Any] = {
     "DeadLetters": {"dead_letters": [_JOB | {"status": "failed", "error": _STUCK, "outputs": {}}]},
     "DeliveryRecord": _DELIVERY,
     "Deliveries": {"deliveries": [_DELIVERY]},
+    "FleetView": {
+        "kinds": [
+            {
+                "kind": "cpu",
+                "waiting_pages": 12,
+                "running_pages": 4,
+                "oldest_waiting_s": 1.5,
+                "pages_per_second": 2.4,
+                "workers": 1,
+                "desired_workers": 1,
+                "by_priority": {"high": 0, "normal": 12, "low": 0},
+            }
+        ],
+        "workers": [],
+        "pages_per_second": 2.4,
+        "throughput": [{"at": "2026-11-24T09:30:00Z", "pages": 144}],
+    },
     "ApiKey": _KEY,
     "KeyList": {"keys": [_KEY]},
     "CreatedKey": {"key": "ocrf_0f1e2d3c4b5a6978_" + "x" * 43, "api_key": _KEY},

@@ -117,6 +117,8 @@ def test_every_answer_and_body_has_an_example_that_its_schema_allows(document: d
             jsonschema_rs.validate(resolver | {"$ref": f"#/components/schemas/{name}"}, schema["example"])
             examples += 1
     for path, operations in document["paths"].items():
+        if not path.startswith("/v1/"):
+            continue  # PaddleX's own, which its documentation describes
         for operation in operations.values():
             for body in _json_bodies(operation):
                 example = body.get("example") or _example_of(document, body["schema"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from producer.api.connected import Connected, Stopping
+from producer.api.parameters import LastEventId
 from producer.api.schemas import ERRORS
 from producer.contract.errors import Unavailable
 
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"], responses={**ERRORS})
 async def events(
     producer: Connected,
     is_stopping: Stopping,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`open` at once, then `job` with `{"job": …}` when one has changed, `deleted` with `{"id": …}` when one is gone.
 
