@@ -40,7 +40,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.producer = producer
-    app.state.is_stopping = lambda: False
+    app.state.is_stopping = app.state.is_draining = lambda: False
     for module in _ROUTES:
         app.include_router(module.router)
     app.include_router(dashboard.dashboard_router())
