@@ -19,11 +19,12 @@ from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId
 from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, known, refusals
 from producer.contract import names
 from producer.contract.errors import Expired, NotFound
-from producer.contract.jobs import Job, JobList, JobState
+from producer.contract.jobs import TERMINAL_EVENTS, Job, JobList, JobState
 from producer.contract.listing import PAGE_MAX
 from producer.contract.results import DocumentResult, PageResult
 
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
+_LOOK_S = 5.0  # how often the record is read while nothing happens: a deleted job tells of nothing any more
 _CHUNK_BYTES = 1 << 18
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS})
 
@@ -89,17 +90,20 @@ async def events(
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens to the job, as it happens; ends with the job. `Last-Event-ID` resumes without a gap."""
-    after, pause_s = last_event_id or "0", _POLL_FIRST_S
+    after, pause_s, look_at = last_event_id or "0", _POLL_FIRST_S, 0.0
     while True:
-        terminal = (await run_in_threadpool(producer.status, job_id)).status.is_terminal
-        batch = await run_in_threadpool(producer.events, job_id, after=after)
+        batch = await run_in_threadpool(producer.further_events, job_id, after=after)
         for event in batch:
             after = event.id
             yield ServerSentEvent(id=event.id, event=event.type, data=event.data)
-        if terminal and not batch:
-            return
-        pause_s = _POLL_FIRST_S if batch else min(pause_s * 1.5, _POLL_MAX_S)
+        if batch:
+            pause_s, look_at = _POLL_FIRST_S, 0.0 if batch[-1].type in TERMINAL_EVENTS else look_at
+        elif time.monotonic() >= look_at:
+            if (await run_in_threadpool(producer.status, job_id)).status.is_terminal:
+                return
+            look_at = time.monotonic() + _LOOK_S
         await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _POLL_MAX_S)
 
 
 @router.post("/{job_id}/cancel", response_model=Job, responses=refusals(NotFound))
