@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from producer.backends.objects import open_object_store
 from producer.contract.errors import Unavailable
 from producer.contract.ports import ObjectStore
+from producer.remote import RemoteRules
 from producer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -30,8 +31,16 @@ def connect(settings: Settings | None = None) -> Producer:
         job_ttl_s=settings.job_ttl_s,
         result_ttl_s=settings.result_ttl_s,
         webhooks_signed=settings.webhook_secret is not None,
+        upload_ttl_s=settings.upload_ttl_s,
+        remote=remote_rules(settings),
     )
     return Producer(RedisJobStore(redis_url), connect_objects(settings), connect_queue(settings), limits)
+
+
+def remote_rules(settings: Settings) -> RemoteRules:
+    """Where documents may come from."""
+    buckets = (name.strip() for name in settings.s3_source_buckets.split(","))
+    return RemoteRules(buckets=frozenset(filter(None, buckets)), allow_private_urls=settings.allow_private_urls)
 
 
 def connect_queue(settings: Settings) -> CeleryQueue:
@@ -54,6 +63,11 @@ def connect_objects(settings: Settings) -> ObjectStore:
     """The object store of the settings."""
     _, store_url = addresses(settings)
     return open_object_store(store_url, s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region)
+
+
+def connect_bucket(settings: Settings, bucket: str) -> ObjectStore:
+    """A bucket that documents are taken from, reached as that of the object store is."""
+    return open_object_store(f"s3://{bucket}", s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region)
 
 
 def addresses(settings: Settings) -> tuple[str, str]:

@@ -8,21 +8,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from producer.batches import Document, accept_batch
 from producer.contract import names
+from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
 from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
 from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
-from producer.contract.leases import SubmitOutcome
+from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.listing import PAGE_MAX, JobFilter
 from producer.contract.ports import JobStore, ObjectStore, Queue
+from producer.contract.sources import Remote
 from producer.contract.webhooks import DeliveryRecord
 from producer.fleet import fleet_view
-from producer.intake import Intake, ProducerLimits, put_manifest
+from producer.intake import Intake, ProducerLimits, Submission, put_manifest
 from producer.keyring import KeyRing
+from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
+from producer.uploads import Uploads
 
 _DEAD_MAX = 1000
 
@@ -77,11 +82,15 @@ class Producer:
         idempotency_key: str | None = None,
         **fields: object,
     ) -> Job:
-        """Accept one document: a path, its bytes, or a seekable stream. `request`, or its fields by name.
+        """Accept one document: a path, its bytes, a seekable stream, or an address (`https://`, `s3://`).
 
-        Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch.
+        The `request`, or its fields by name. What is at an address is fetched later: then only can the job fail of it.
+        Raises: InvalidRequest, TooLarge, UnsupportedMedia, SourceForbidden, IdempotencyMismatch, RateLimited.
         """
         parsed = request or parse_request(fields)
+        remote = parse_remote(source) if isinstance(source, str) else None
+        if remote is not None:
+            return self.submit_remote(remote, parsed, idempotency_key=idempotency_key)[0]
         if isinstance(source, str | Path):
             filename = filename or Path(source).name
         with opened_source(source) as stream:
@@ -96,10 +105,41 @@ class Producer:
         idempotency_key: str | None,
     ) -> tuple[Job, bool]:
         """`submit` for a parsed request: the job, and whether it is new."""
-        submitted = self._intake.accept(
-            stream, request, filename=filename, idempotency_key=idempotency_key, tenant=self._tenant
+        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        return self._accepted(self._intake.accept(stream, submission, filename=filename))
+
+    def submit_remote(
+        self, remote: Remote, request: JobRequest, *, idempotency_key: str | None = None
+    ) -> tuple[Job, bool]:
+        """`submit` for a document that is elsewhere: the job, and whether it is new."""
+        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        return self._accepted(self._intake.accept_remote(remote, submission))
+
+    def submit_batch(
+        self, sources: Sequence[Remote | Document], request: JobRequest, *, idempotency_key: str | None = None
+    ) -> tuple[Batch, bool]:
+        """A job of each source, all or none: the batch, and whether anything of it is new."""
+        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        batch_id, is_new = accept_batch(self._intake, sources, submission)
+        return self.batch(batch_id), is_new
+
+    def batch(self, batch_id: str) -> Batch:
+        """How far the jobs of a batch are. Raises: NotFound: there is none, or none of its jobs is kept."""
+        counts = self._jobs.batch(self._tenant.owner, batch_id) if names.JOB_ID.fullmatch(batch_id) else {}
+        if not any(counts.values()):
+            raise NotFound(f"there is no batch {batch_id[:64]!r}, or all of its jobs have passed their retention time")
+        return batch_of(batch_id, counts)
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads of the owner."""
+        limits = self._limits
+        return Uploads(
+            objects=self._objects,
+            owner=self._tenant.owner,
+            ttl_s=limits.upload_ttl_s,
+            max_bytes=limits.max_file_bytes,
         )
-        return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
     def status(self, job_id: str) -> Job:
         """Raises: NotFound."""
@@ -126,10 +166,12 @@ class Producer:
         *,
         status: Sequence[JobState | str] = (),
         tag: str | None = None,
+        batch: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> JobList:
-        """Jobs that are kept, newest first: in one of the states of `status` (none: any), with `tag` (None: any).
+        """Jobs that are kept, newest first: in one of the states of `status` (none: any), with `tag` or of
+        `batch` (None: any; not both).
 
         cursor: the `next_cursor` of the page before. A page may be shorter than `limit`: go on until that is None.
         Raises: InvalidRequest.
@@ -138,7 +180,9 @@ class Producer:
             raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged")
         if not 1 <= limit <= PAGE_MAX:
             raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
-        wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag)
+        if tag is not None and batch is not None:
+            raise InvalidRequest("name a tag or a batch, not both")
+        wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag, batch=batch)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
@@ -269,6 +313,10 @@ class Producer:
         """Write a result file to `target`. Raises: NotFound."""
         with self.open(job_id, name) as stream, target.open("wb") as file:
             shutil.copyfileobj(stream, file)
+
+    def _accepted(self, submitted: Submitted) -> tuple[Job, bool]:
+        self._intake.ring(submitted.ring)
+        return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
     def _file_key(self, job_id: str, name: str) -> str:
         key = names.file_key(self._record(job_id).job.id, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
 
@@ -18,6 +18,8 @@ from producer.contract.keys import Tenant
 from producer.contract.leases import NewJob, Submitted
 from producer.contract.manifest import Manifest
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
+from producer.contract.sources import Remote, UploadSource
+from producer.remote import RemoteRules, check_remote, check_upload, source_before
 from producer.source import inspect_source
 
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
@@ -33,6 +35,18 @@ class ProducerLimits:
     job_ttl_s: int
     result_ttl_s: int
     webhooks_signed: bool  # a secret is set; without one webhooks are refused
+    upload_ttl_s: int = 3600
+    remote: RemoteRules = field(default_factory=RemoteRules)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """What is asked of a document, by whom, and under which names."""
+
+    request: JobRequest
+    tenant: Tenant
+    idempotency_key: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,29 +58,34 @@ class Intake:
     doorbell: Doorbell
     limits: ProducerLimits
 
-    def accept(
-        self,
-        stream: BinaryIO,
-        request: JobRequest,
-        *,
-        filename: str | None,
-        idempotency_key: str | None,
-        tenant: Tenant,
-    ) -> Submitted:
-        """Make a job of a seekable stream.
+    def accept(self, stream: BinaryIO, submission: Submission, *, filename: str | None) -> Submitted:
+        """Make a job of a seekable stream; the caller rings.
 
         The document and the manifest go to the store first, then one script creates the record, only then workers are
         told. A crash in between leaves either unreferenced bytes or a job that the reconciler rings for.
         Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch, RateLimited, Unavailable.
         """
-        self._check(request, idempotency_key, tenant.owner)
+        self._check(submission)
         source = inspect_source(stream, filename=filename, max_bytes=self.limits.max_file_bytes)
-        new = self._new_job(request, source, idempotency_key, tenant)
+        new = self._new_job(submission, source, None)
         self.objects.put(names.input_key(new.id, source.filename), stream, media_type=source.media_type)
-        put_manifest(self.objects, _waiting(new))
-        submitted = self._create(new)
-        self.ring(submitted.ring)
-        return submitted
+        return self._create(new)
+
+    def accept_remote(self, remote: Remote, submission: Submission) -> Submitted:
+        """Make a job of a document that an io worker will fetch; the caller rings.
+
+        Raises: the errors of `accept`, and SourceForbidden.
+        """
+        self._check(submission)
+        if submission.request.reuse:
+            raise InvalidRequest(
+                "reuse: only a document that is sent can be compared; leave it out, or send the document"
+            )
+        check_remote(remote, self.limits.remote)
+        if isinstance(remote, UploadSource):
+            owner, max_bytes = submission.tenant.owner, self.limits.max_file_bytes
+            check_upload(remote, self.objects, owner=owner, max_bytes=max_bytes)
+        return self._create(self._new_job(submission, source_before(remote), remote))
 
     def ring(self, queue: str | None) -> None:
         """Tell the workers; if that fails the reconciler will."""
@@ -77,15 +96,17 @@ class Intake:
         except Unavailable as error:
             _log.warning("ring_postponed", queue=queue, reason=error.message)
 
-    def _check(self, request: JobRequest, idempotency_key: str | None, owner: str) -> None:
-        if not names.OWNER.fullmatch(owner):
+    def _check(self, submission: Submission) -> None:
+        key = submission.idempotency_key
+        if not names.OWNER.fullmatch(submission.tenant.owner):
             raise InvalidRequest("an owner has at most 64 letters, digits, or . - _")
-        if idempotency_key is not None and not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise InvalidRequest("an idempotency key has 1 to 128 letters, digits, or . : - _")
-        if request.webhook and not self.limits.webhooks_signed:
+        if submission.request.webhook and not self.limits.webhooks_signed:
             raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
 
-    def _new_job(self, request: JobRequest, source: SourceInfo, idempotency_key: str | None, tenant: Tenant) -> NewJob:
+    def _new_job(self, submission: Submission, source: SourceInfo, remote: Remote | None) -> NewJob:
+        request, owner = submission.request, submission.tenant.owner
         return NewJob(
             id=uuid_utils.uuid7().hex,
             request=request,
@@ -93,18 +114,21 @@ class Intake:
             ttl_s=request.ttl_s or self.limits.job_ttl_s,
             retention_s=self.limits.result_ttl_s,
             max_open=self.limits.max_open_jobs,
-            max_pages=tenant.pages_in_flight,
-            owner=tenant.owner,
-            idempotency_key=idempotency_key,
-            fingerprint=fingerprint(request, source) if idempotency_key else "",
-            reuse_key=reuse_key(request, source, tenant.owner) if request.reuse else "",
+            max_pages=submission.tenant.pages_in_flight,
+            owner=owner,
+            remote=remote,
+            batch=submission.batch,
+            idempotency_key=submission.idempotency_key,
+            fingerprint=fingerprint(request, source, remote) if submission.idempotency_key else "",
+            reuse_key=reuse_key(request, source, owner) if request.reuse else "",
         )
 
     def _create(self, new: NewJob) -> Submitted:
-        """Create the record; the bytes of a submission that surely made no job are taken back.
+        """Write the manifest and create the record; the bytes of a submission that surely made no job are taken back.
 
         When Redis does not answer it may still have created the job: then the bytes stay.
         """
+        put_manifest(self.objects, _waiting(new))
         try:
             submitted = self.jobs.submit(new)
         except (IdempotencyMismatch, QueueFull, RateLimited, Refused):
@@ -122,14 +146,16 @@ def put_manifest(objects: ObjectStore, record: JobRecord) -> None:
     objects.put(names.manifest_key(record.job.id), body, media_type="application/json")
 
 
-def fingerprint(request: JobRequest, source: SourceInfo) -> str:
-    """What an idempotency key stands for: the same document and the same request."""
-    return _digest(source, request.model_dump_json())
+def fingerprint(request: JobRequest, source: SourceInfo, remote: Remote | None) -> str:
+    """What an idempotency key stands for: the same document, or the same place of it, and the same request."""
+    if remote is not None:
+        return _digest("", remote.model_dump_json(), request.model_dump_json())
+    return _digest(source.sha256, request.model_dump_json())
 
 
 def reuse_key(request: JobRequest, source: SourceInfo, owner: str) -> str:
     """The same for jobs of one owner whose results say the same."""
-    return _digest(source, owner, request.model_dump_json(include={"options", "pages", "outputs", "device"}))
+    return _digest(source.sha256, owner, request.model_dump_json(include={"options", "pages", "outputs", "device"}))
 
 
 def _waiting(new: NewJob) -> JobRecord:
@@ -150,8 +176,10 @@ def _waiting(new: NewJob) -> JobRecord:
         ttl_s=new.ttl_s,
         retention_s=new.retention_s,
         owner=new.owner,
+        remote=new.remote,
+        batch=new.batch,
     )
 
 
-def _digest(source: SourceInfo, *parts: str) -> str:
-    return hashlib.sha256("\n".join((source.sha256, *parts)).encode()).hexdigest()
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     )
     pages_in_flight: int | None = Field(None, ge=1, description="Pages of an owner's unfinished jobs. Empty: no bound")
     max_file_bytes: int = Field(200 * MIB, ge=1, description="Largest document accepted")
+    max_json_bytes: int = Field(32 * MIB, ge=1024, description="Largest JSON body, with documents in Base64 in it")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")
     max_open_jobs: int = Field(1_000_000, ge=1, description="Jobs that may wait or run; more are refused for a while")
     unit_pages: int = Field(4, ge=1, le=1_000, description="Pages that one worker reads before others get a turn")
@@ -44,7 +45,12 @@ class Settings(BaseSettings):
     job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")
     result_ttl_s: int = Field(7 * DAY_S, ge=60, description="Records and results are kept this long after the end")
     webhook_secret: SecretStr | None = Field(None, description="Signs webhooks: `whsec_...`, or several with spaces")
-    allow_private_urls: bool = Field(False, description="Allow webhooks to loopback and private addresses")
+    allow_private_urls: bool = Field(
+        False, description="Allow webhooks to, and documents from, loopback and private addresses and any port"
+    )
+    s3_source_buckets: str = Field("", description="Buckets that documents may be taken from, with commas between")
+    fetch_timeout_s: float = Field(60, gt=0, description="A document that takes longer to fetch is given up")
+    upload_ttl_s: int = Field(3600, ge=60, le=DAY_S, description="How long the address of an upload can be used")
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
     visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")
     page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")

@@ -31,7 +31,7 @@ _SIGNATURES = (
     # Two letters prove little: the size of the second header, one of a few, is looked at as well.
     (re.compile(rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.DOTALL), "image/bmp"),
 )
-_HEAD_BYTES = 2048
+HEAD_BYTES = 2048
 _PDF_HEADER_WITHIN = 1024  # ISO 32000-1, annex H: readers accept the header this far into the file
 
 
@@ -54,7 +54,7 @@ def inspect_source(stream: BinaryIO, *, filename: str | None, max_bytes: int) ->
     """Read the stream once and rewind it. Raises: InvalidRequest (empty), TooLarge, UnsupportedMedia."""
     digest, size, head = hashlib.sha256(), 0, b""
     while chunk := stream.read(1 << 20):
-        head = head or chunk[:_HEAD_BYTES]
+        head = head or chunk[:HEAD_BYTES]
         size += len(chunk)
         if size > max_bytes:
             raise TooLarge(f"the document has more than {max_bytes} bytes; split it or raise OCRFLEET_MAX_FILE_BYTES")

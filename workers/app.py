@@ -17,7 +17,7 @@ settings, worker_settings = load_settings(), WorkerSettings()
 
 
 def _queues(settings: WorkerSettings) -> list[Queue]:
-    served = [names.QUEUE_IO] if settings.role == "io" else names.queues_served_by(settings.device)
+    served = names.QUEUES_OF_IO if settings.role == "io" else names.queues_served_by(settings.device)
     # An exchange each, as publishers declare it: queues that share one would each get a copy of every message.
     return [Queue(name, Exchange(name), routing_key=name) for name in served]
 

@@ -7,17 +7,16 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv4Address, IPv6Address
 
 import httpx
 import structlog
-from httpx_secure import SSRFProtectionError, httpx_ssrf_protection
 from standardwebhooks import Webhook
 
+from producer.addresses import InwardAddress
 from producer.contract.errors import NotFound
 from producer.contract.ports import JobStore
 from producer.contract.webhooks import Delivery, DeliveryState, Outcome, event_body, retry_delay_s
-from workers.addresses import InwardAddress, is_outside, refuse_inward
+from workers.outside import INWARD, Outside
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
 _LEASE_S = 60.0  # longer than an attempt can take
@@ -47,7 +46,7 @@ class WebhookDelivery:
         self._jobs = store.jobs
         self._outbox = store.outbox
         self._signers = [Webhook(one) for one in secret.split()]
-        self._allow_private_urls = allow_private_urls
+        self._outside = Outside(allow_private=allow_private_urls, timeout_s=TIMEOUT_S)
 
     def deliver(self, event_id: str) -> None:
         """Make the attempt that is due, if any, and record its outcome."""
@@ -80,30 +79,19 @@ class WebhookDelivery:
             "webhook-signature": " ".join(signer.sign(delivery.id, now, body) for signer in self._signers),
         }
         try:
-            async with asyncio.timeout(TIMEOUT_S), self._client() as client:
-                await self._guard(delivery.url)
-                async with client.stream("POST", delivery.url, content=body.encode(), headers=headers) as answer:
-                    waits_s = _seconds(answer.headers.get("Retry-After"), now)
-                    return Attempt(status=answer.status_code, retry_after_s=waits_s)
-        except (InwardAddress, SSRFProtectionError):
+            async with asyncio.timeout(TIMEOUT_S), self._outside.client() as client:
+                url = httpx.URL(delivery.url)
+                request = await self._outside.request("POST", url, headers=headers, content=body.encode())
+                answer = await client.send(request, stream=True)
+                await answer.aclose()
+                waits_s = _seconds(answer.headers.get("Retry-After"), now)
+                return Attempt(status=answer.status_code, retry_after_s=waits_s)
+        except INWARD:
             return Attempt(status=None, error=str(InwardAddress.__doc__))
         except (TimeoutError, httpx.TimeoutException):
             return Attempt(status=None, error=f"no answer within {TIMEOUT_S:g} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return Attempt(status=None, error=f"{type(error).__name__}: {error}")
-
-    async def _guard(self, url: str) -> None:
-        if not self._allow_private_urls:
-            parsed = httpx.URL(url)
-            await refuse_inward(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
-
-    def _client(self) -> httpx.AsyncClient:
-        """A client that follows no redirect and connects only to addresses it has checked."""
-        # trust_env off: a proxy would reach what we must not.
-        plain = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
-        if self._allow_private_urls:
-            return plain
-        return httpx_ssrf_protection(plain, custom_validator=_is_allowed)
 
 
 def _outcome(delivery: Delivery, body: str, attempt: Attempt) -> Outcome:
@@ -121,10 +109,6 @@ def _outcome(delivery: Delivery, body: str, attempt: Attempt) -> Outcome:
     return Outcome(
         state=state, body=body, status=attempt.status, error=attempt.error, delay_s=delay_s, disable_s=disable_s
     )
-
-
-def _is_allowed(_hostname: str, address: IPv4Address | IPv6Address, _port: int) -> bool:
-    return is_outside(address)
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float | None:

@@ -22,41 +22,13 @@ from workers.failpoints import reach
 _log = structlog.get_logger(__name__)
 
 
-class Ending:
-    """Ends jobs under a lease. Every step may be repeated: what was written is written again."""
+class Closing:
+    """Ends jobs that have no result, under a lease. Every step may be repeated: what was written is written again."""
 
-    def __init__(self, *, engine: Engine, store: JobStore, objects: ObjectStore) -> None:
-        self._engine = engine
+    def __init__(self, *, store: JobStore, objects: ObjectStore) -> None:
         self._jobs = store.jobs
         self._leases = store.leases
         self._objects = objects
-
-    def finish(self, claim: Claim, *, known: Mapping[int, bytes]) -> None:
-        """Put the document result, then end the job: who sees the end sees the result.
-
-        known: pages whose JSON this process has just stored. Raises: Unavailable.
-        """
-        job_id, pages = claim.lease.job_id, self._leases.pages(claim.lease.job_id)
-        failed = [error for _, error in sorted(pages.items()) if error]
-        state = JobState.PARTIAL if failed else JobState.SUCCEEDED
-        if len(failed) == len(pages):
-            state = JobState.FAILED
-        document = DocumentResult(
-            job_id=job_id,
-            source=claim.record.source,
-            status=state,
-            pages=[],
-            engine=translate.engine_info(self._engine),
-            timings_ms={"total": round(_age_ms(claim.record), 1)},
-        )
-        outputs = {"json": names.file_href(job_id, "result.json")}
-        if state is not JobState.FAILED:
-            engine = f"OCRFleet {document.engine.profile} {document.engine.runtime}"
-            outputs |= put_exports(self._objects, claim.record, sorted(pages), engine=engine, known=known)
-        put_result(self._objects, document, sorted(pages), known=known)
-        reach("before_finish")
-        error = failed[0] if state is JobState.FAILED else None
-        self._end(claim, state, error, outputs, is_dead=any(one.retryable for one in failed))
 
     def fail(self, claim: Claim, error: JobError) -> None:
         """End the job without a result."""
@@ -103,6 +75,41 @@ class Ending:
                 put_manifest(self._objects, record)
         except (NotFound, Unavailable) as error:
             _log.warning("manifest_missed", job_id=job_id, reason=error.message)
+
+
+class Ending(Closing):
+    """Ends jobs, with their results."""
+
+    def __init__(self, *, engine: Engine, store: JobStore, objects: ObjectStore) -> None:
+        super().__init__(store=store, objects=objects)
+        self._engine = engine
+
+    def finish(self, claim: Claim, *, known: Mapping[int, bytes]) -> None:
+        """Put the document result, then end the job: who sees the end sees the result.
+
+        known: pages whose JSON this process has just stored. Raises: Unavailable.
+        """
+        job_id, pages = claim.lease.job_id, self._leases.pages(claim.lease.job_id)
+        failed = [error for _, error in sorted(pages.items()) if error]
+        state = JobState.PARTIAL if failed else JobState.SUCCEEDED
+        if len(failed) == len(pages):
+            state = JobState.FAILED
+        document = DocumentResult(
+            job_id=job_id,
+            source=claim.record.source,
+            status=state,
+            pages=[],
+            engine=translate.engine_info(self._engine),
+            timings_ms={"total": round(_age_ms(claim.record), 1)},
+        )
+        outputs = {"json": names.file_href(job_id, "result.json")}
+        if state is not JobState.FAILED:
+            engine = f"OCRFleet {document.engine.profile} {document.engine.runtime}"
+            outputs |= put_exports(self._objects, claim.record, sorted(pages), engine=engine, known=known)
+        put_result(self._objects, document, sorted(pages), known=known)
+        reach("before_finish")
+        error = failed[0] if state is JobState.FAILED else None
+        self._end(claim, state, error, outputs, is_dead=any(one.retryable for one in failed))
 
 
 def _age_ms(record: JobRecord) -> float:

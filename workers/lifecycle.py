@@ -6,20 +6,22 @@ import importlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 
 from producer.backends.redis_store import RedisJobStore
-from producer.connect import addresses, connect_objects, connect_queue
+from producer.connect import addresses, connect_bucket, connect_objects, connect_queue, remote_rules
 from producer.contract import names
 from producer.contract.leases import Worker
 from producer.contract.ports import JobStore, Queue
 from producer.settings import Settings, load_settings
 from workers import failpoints
 from workers.deliver import WebhookDelivery
+from workers.fetching import Fetcher, FetchLimits
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.presence import Presence
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
+class Takes(Protocol):
+    """What takes the unit whose turn it is."""
+
+    def work(self, *, keep_message: Callable[[], None]) -> bool:
+        """False: there was none. Raises: Unavailable."""
+
+
 class Child:
     """What one child process owns; built when the process starts, used by its one task at a time."""
 
@@ -42,7 +51,10 @@ class Child:
         self.queue = connect_queue(settings)
         store = RedisJobStore(redis_url)
         self.presence = Presence(store.fleet, device=worker.device, beat_s=worker.beat_s)
-        self.processor = self._load(settings, worker, store) if worker.role == "device" else None
+        self._is_device = worker.role == "device"
+        self.processor: Takes = (
+            self._load(settings, worker, store) if self._is_device else _fetcher(settings, worker, store, self.queue)
+        )
         secret = settings.webhook_secret
         self.webhooks = (
             WebhookDelivery(store, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls)
@@ -52,7 +64,7 @@ class Child:
 
     def close(self) -> None:
         """Leave the fleet."""
-        if self.processor is not None:
+        if self._is_device:
             self.presence.close()
 
     def _load(self, settings: Settings, worker: WorkerSettings, store: JobStore) -> UnitProcessor:
@@ -139,10 +151,30 @@ def _processor(
         limits=limits,
         worker=Worker(
             queues=names.queues_served_by(worker.device),
-            holder=f"{socket.gethostname()}/{os.getpid()}",
+            holder=_holder(),
             device=engine.device,
         ),
     )
+
+
+def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue: Queue) -> Fetcher:
+    return Fetcher(
+        store=store,
+        objects=connect_objects(settings),
+        doorbell=queue,
+        open_bucket=lambda bucket: connect_bucket(settings, bucket),
+        limits=FetchLimits(
+            rules=remote_rules(settings),
+            max_bytes=settings.max_file_bytes,
+            timeout_s=settings.fetch_timeout_s,
+            lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
+        ),
+        holder=_holder(),
+    )
+
+
+def _holder() -> str:
+    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def _engine(worker: WorkerSettings) -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice, takewhile
 
 import structlog
 from pydantic import ValidationError
@@ -17,6 +17,7 @@ from producer.contract.ports import JobStore, ObjectStore
 
 _BATCH = 20  # deleting a job's objects takes a store some time; leases must be looked at every second
 _ORPHANS_EVERY_S = 3600.0
+_UPLOAD_AGE = timedelta(days=2)  # an address lives a day at most, and what is being sent then may end
 _log = structlog.get_logger(__name__)
 
 
@@ -46,7 +47,7 @@ class Sweep:
         """Delete a batch of what is past its time; how many jobs that were. Raises: Unavailable."""
         swept = self._outdated()
         if self._monotonic() >= self._orphans_at:
-            found = self._orphans()
+            found = self._orphans() + self._unused_uploads()
             swept += found
             if found < _BATCH:  # a full batch may not have been all
                 self._orphans_at = self._monotonic() + _ORPHANS_EVERY_S
@@ -77,6 +78,16 @@ class Sweep:
                 _log.info("orphan_swept", job_id=job_id)
                 found += 1
         return found
+
+    def _unused_uploads(self) -> int:
+        """Uploads of which no job was made while their addresses could be used."""
+        old_before = datetime.now(tz=UTC) - _UPLOAD_AGE
+        uploads = filter(names.is_upload_key, self._objects.keys(names.UPLOADS_PREFIX))
+        old = takewhile(lambda key: names.upload_made_at(key) < old_before, uploads)
+        unused = list(islice(old, _BATCH))
+        for key in unused:
+            self._objects.delete(key)
+        return len(unused)
 
     def _is_orphan(self, job_id: str, now: datetime) -> bool:
         try:

@@ -20,15 +20,12 @@ _log = structlog.get_logger(__name__)
 
 @app.task(name=names.TASK_WORK, bind=True)
 def work(task: Task) -> None:
-    """Do the unit of work whose turn it is. Runs in a device worker's child."""
+    """Do the unit whose turn it is. A device worker's child reads pages, an io worker's fetches a document."""
     child = lifecycle.child()
-    processor = child.processor
-    if processor is None:
-        raise RuntimeError("a ring for pages reached an io worker: its queues are wrong")
     delivery_tag = _delivery_tag(task)
     try:
         with child.presence.busy():
-            processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+            child.processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
         reach("before_ack")
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.

@@ -14,6 +14,7 @@ from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFle
 
 _JOB_FAILED_STATUS = {"cancelled": 409, "expired": 410}
 _RETRY_AFTER_S = 2
+_BAD_REQUEST = 400
 _log = structlog.get_logger(__name__)
 
 
@@ -43,7 +44,8 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     """What the framework refuses: an unknown path, a method that a path does not have, a body that it cannot parse."""
     if error.status_code == NotFound.http_status:
         return _answer(request, NotFound.http_status, NotFound.code, f"there is nothing at {request.url.path}")
-    answer = _answer(request, error.status_code, InvalidRequest.code, str(error.detail))
+    status = InvalidRequest.http_status if error.status_code == _BAD_REQUEST else error.status_code
+    answer = _answer(request, status, InvalidRequest.code, str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
 

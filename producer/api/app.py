@@ -10,21 +10,24 @@ from producer.api import answers
 from producer.api.body_limit import BodyLimit
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
-from producer.api.routes import dashboard, dead_letters, events, fleet, health, jobs, keys, ocr, webhooks
+from producer.api.routes import (
+    batches,
+    dashboard,
+    dead_letters,
+    events,
+    fleet,
+    health,
+    jobs,
+    keys,
+    ocr,
+    uploads,
+    webhooks,
+)
 from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTERS = (
-    jobs.router,
-    events.router,
-    dead_letters.router,
-    webhooks.router,
-    keys.router,
-    fleet.router,
-    health.router,
-    ocr.router,
-)
+_ROUTES = (jobs, batches, uploads, events, dead_letters, webhooks, keys, fleet, health, ocr)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
@@ -37,15 +40,15 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     )
     app.state.producer = producer
     app.state.is_stopping = lambda: False
-    for router in _ROUTERS:
-        app.include_router(router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     app.include_router(dashboard.dashboard_router())
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)
     app.exception_handler(Exception)(answers.unknown_error)
-    # The last that is added is the outermost. Base64 is 4/3 of the bytes, and a request part may stand beside it.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_file_bytes * 4 // 3 + MIB)
+    # The last that is added is the outermost. A document may be sent with a request part and the edges of multipart.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_file_bytes + MIB, max_json_bytes=settings.max_json_bytes)
     app.add_middleware(Guard, access=Access.of(settings), keys=producer.keys)
     app.add_middleware(Envelope)
     return app

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from producer.api.answers import answer_of
 from producer.contract.errors import TooLarge
+
+# What goes to a file as it comes. Everything else is held in memory and has the smaller bound.
+_STREAMED = ("multipart/form-data", "application/octet-stream", "application/pdf", "image/")
 
 
 class BodyLimit:
-    """ASGI middleware that ends a request whose body grows beyond `max_bytes` with `too_large`."""
+    """ASGI middleware that ends a request whose body is, or grows, beyond its bound with `too_large`."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, max_json_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_json_bytes = min(max_json_bytes, max_bytes * 4 // 3)  # Base64 is 4/3 of the bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        is_streamed = request.headers.get("Content-Type", "").strip().lower().startswith(_STREAMED)
+        max_bytes = self._max_bytes if is_streamed else self._max_json_bytes
+        advice = "split the document" if is_streamed else "send the document as multipart or as an upload"
+        refusal = TooLarge(f"the request has more than {max_bytes} bytes; {advice}")
+        announced = request.headers.get("Content-Length", "0")
+        if announced.isdecimal() and int(announced) > max_bytes:
+            await answer_of(refusal, request)(scope, receive, send)
             return
         seen = 0
 
@@ -24,8 +39,8 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
-                raise TooLarge(f"the request has more than {self._max_bytes} bytes")
+            if seen > max_bytes:
+                raise refusal
             return message
 
         await self._app(scope, counted, send)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from producer.contract.batches import BATCH_MAX
 from producer.contract.errors import InvalidRequest
-from producer.contract.jobs import Job, JobRequest, Strict
+from producer.contract.jobs import Job, JobRequest
+from producer.contract.sources import S3Source, UploadSource, UrlSource
+from producer.contract.strict import Strict
 from producer.contract.webhooks import DeliveryRecord
 
 
@@ -29,10 +32,19 @@ class Base64Source(Strict):
             raise InvalidRequest(f"source.data is not Base64: {error}") from error
 
 
+AnySource = Annotated[Base64Source | UrlSource | S3Source | UploadSource, Field(discriminator="type")]
+
+
 class JsonJobRequest(JobRequest):
     """A job request with its source."""
 
-    source: Base64Source
+    source: AnySource
+
+
+class BatchRequest(JobRequest):
+    """A job request for each of many sources."""
+
+    sources: list[AnySource] = Field(min_length=1, max_length=BATCH_MAX)
 
 
 class ErrorBody(Strict):

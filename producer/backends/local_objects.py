@@ -96,6 +96,10 @@ class LocalObjectStore:
         self._remove_empty(folders)
         return count
 
+    def presign_put(self, key: str, *, expires_s: int) -> str | None:
+        check_key(key)
+        return None
+
     def presign(self, key: str, *, expires_s: int) -> str | None:
         check_key(key)
         return None

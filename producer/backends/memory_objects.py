@@ -52,6 +52,10 @@ class MemoryObjectStore:
                 del self._objects[key]
             return len(doomed)
 
+    def presign_put(self, key: str, *, expires_s: int) -> str | None:
+        check_key(key)
+        return None
+
     def presign(self, key: str, *, expires_s: int) -> str | None:
         check_key(key)
         return None

@@ -117,12 +117,10 @@ class S3ObjectStore:
         return len(keys)
 
     def presign(self, key: str, *, expires_s: int) -> str | None:
-        name = self._name(key)
-        with self._store_errors(key):
-            url: str = self._client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": name}, ExpiresIn=expires_s
-            )
-        return url
+        return self._presigned("get_object", key, expires_s)
+
+    def presign_put(self, key: str, *, expires_s: int) -> str | None:
+        return self._presigned("put_object", key, expires_s)
 
     def ping(self) -> None:
         try:
@@ -130,6 +128,14 @@ class S3ObjectStore:
                 self._client.head_bucket(Bucket=self._bucket)
         except NotFound as error:
             raise Unavailable(f"There is no bucket {self._bucket!r}; {ADVICE['NoSuchBucket']}.") from error
+
+    def _presigned(self, call: str, key: str, expires_s: int) -> str:
+        name = self._name(key)
+        with self._store_errors(key):
+            url: str = self._client.generate_presigned_url(
+                call, Params={"Bucket": self._bucket, "Key": name}, ExpiresIn=expires_s
+            )
+        return url
 
     def _name(self, key: str) -> str:
         """The key in the bucket. Both parts were checked, but S3 limits their sum."""

@@ -5,7 +5,9 @@ OcrFleetError
 │   ├── InvalidRequest           invalid_request      422
 │   ├── TooLarge                 too_large            413
 │   ├── UnsupportedMedia         unsupported_media    415
-│   └── IdempotencyMismatch      idempotency_mismatch 409
+│   ├── IdempotencyMismatch      idempotency_mismatch 409
+│   ├── SourceForbidden          source_forbidden     422
+│   └── SourceUnreachable        source_unreachable   422  retryable
 ├── LookupFailed                 the thing asked for is not there
 │   ├── NotFound                 not_found            404
 │   ├── NotFinished              not_finished         409
@@ -69,6 +71,19 @@ class IdempotencyMismatch(RequestError):
 
     code = "idempotency_mismatch"
     http_status = 409
+
+
+class SourceForbidden(RequestError):
+    """The document may not be fetched from there; give a public address, or a bucket that the service allows."""
+
+    code = "source_forbidden"
+
+
+class SourceUnreachable(RequestError):
+    """The document could not be fetched; check its address, and that it is there for anybody."""
+
+    code = "source_unreachable"
+    retryable = True
 
 
 class LookupFailed(OcrFleetError):

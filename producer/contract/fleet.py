@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from producer.contract.jobs import Priority, Strict
+from producer.contract.jobs import Priority
+from producer.contract.strict import Strict
 
 AUTO = "auto"  # the kind of the work that any device may do
 SLOT_S = 10  # read pages are counted in slots of this length

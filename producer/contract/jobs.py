@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, field_validator
+from pydantic import Field, HttpUrl, StringConstraints, field_validator
 
 from producer.contract.pages import PageSelection
+from producer.contract.sources import Remote
+from producer.contract.strict import Strict
 
 METADATA_MAX_BYTES = 4096
 DAY_S = 86_400
@@ -49,12 +51,6 @@ TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
     "job.cancelled",
     "job.expired",
 )
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class OcrOptions(Strict):
@@ -114,12 +110,16 @@ class JobRequest(Strict):
 
 
 class SourceInfo(Strict):
-    """The document as it was received."""
+    """The document as it was received; before it is fetched `sha256` is empty."""
 
     filename: str
     media_type: str
     sha256: str
     size_bytes: int
+
+    @property
+    def is_here(self) -> bool:
+        return bool(self.sha256)
 
 
 class JobError(Strict):
@@ -188,6 +188,7 @@ class JobRecord(Strict):
 
     ttl_s: how long it may wait for a worker. retention_s: how long it is kept from its end.
     `run` counts from 0 how often the job was asked to run again.
+    remote: where the document is to be fetched from; `source` says little before that.
     """
 
     job: Job
@@ -197,6 +198,8 @@ class JobRecord(Strict):
     retention_s: int
     owner: str = ""
     run: int = 0
+    remote: Remote | None = None
+    batch: str | None = None
 
 
 class Event(Strict):

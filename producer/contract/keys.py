@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from producer.contract.jobs import DAY_S, Strict
+from producer.contract.jobs import DAY_S
+from producer.contract.strict import Strict
 
 Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$")]
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from producer.contract.errors import RateLimited
 from producer.contract.jobs import JobError, JobRecord, JobRequest, JobState, SourceInfo
+from producer.contract.names import QUEUE_FETCH, queue_of
+from producer.contract.sources import Remote
 
 _PAGES_LAND_S = 10  # a few pages on one processor
 
@@ -118,9 +120,16 @@ class NewJob:
     max_open: int = 1_000_000
     max_pages: int | None = None
     owner: str = ""
+    remote: Remote | None = None
+    batch: str | None = None
     idempotency_key: str | None = None
     fingerprint: str = ""
     reuse_key: str = ""
+
+    @property
+    def queue(self) -> str:
+        """Where its work is offered: to those who fetch, then to those who read."""
+        return waiting_queue(self.request, self.source)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +155,11 @@ class LostJob:
         errors = [*self.pages.values(), job.error]
         gave_up = job.status in (JobState.FAILED, JobState.PARTIAL)
         return gave_up and any(error is not None and error.retryable for error in errors)
+
+
+def waiting_queue(request: JobRequest, source: SourceInfo) -> str:
+    """Where a job with this source is offered."""
+    return queue_of(request.device) if source.is_here else QUEUE_FETCH
 
 
 def too_many_pages(job: NewJob) -> RateLimited:

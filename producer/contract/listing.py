@@ -11,11 +11,12 @@ PAGE_MAX = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
-    """Jobs of one owner, in one of `states` (none: any), with `tag` (None: any)."""
+    """Jobs of one owner, in one of `states` (none: any), with `tag` or of `batch` (None: any; not both)."""
 
     owner: str = ""
     states: tuple[JobState, ...] = ()
     tag: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from producer.contract.jobs import JobRecord, Strict
+from producer.contract.jobs import JobRecord
+from producer.contract.strict import Strict
 
 MANIFEST_VERSION = "1.0"
 

@@ -13,8 +13,12 @@ TASK_DELIVER = "ocrfleet.deliver_webhook"
 DEVICE_KINDS = ("gpu", "npu", "xpu", "mlu", "dcu", "cpu")
 QUEUE_ANY = "ocr.any"
 QUEUE_IO = "ocr.io"
+QUEUE_FETCH = "ocr.fetch"  # jobs whose document is elsewhere: io workers fetch it, then its device's queue has them
+
+QUEUES_OF_IO = (QUEUE_IO, QUEUE_FETCH)
 
 JOBS_PREFIX = "jobs/"
+UPLOADS_PREFIX = "uploads/"
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
 EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
@@ -34,6 +38,7 @@ SERVING_IMAGES = ("input_img", "ocr_img", "doc_preprocessing_img")
 _SERVING_IMAGE = re.compile(rf"(\d{{5}})_serving_({'|'.join(SERVING_IMAGES)})\.jpg")
 _EXPORT_TYPES = dict(_EXPORTS.values())
 _OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
+_OF_UPLOAD = re.compile(r"uploads/[0-9a-f]{32}/")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")
 _FILENAME_MAX = 100
 
@@ -79,6 +84,21 @@ def made_at(job_id: str) -> datetime:
 
 def input_key(job_id: str, filename: str) -> str:
     return f"{job_prefix(job_id)}input/{filename}"
+
+
+def upload_key(owner: str, upload_id: str) -> str:
+    """Where an upload lies until a job takes it: nobody else's, since the owner is part of it. Ids begin with time."""
+    return f"{UPLOADS_PREFIX}{upload_id}/{owner or '-'}"
+
+
+def is_upload_key(key: str) -> bool:
+    """Whether it is that of an upload, and not of something that somebody put there."""
+    return _OF_UPLOAD.match(key) is not None
+
+
+def upload_made_at(key: str) -> datetime:
+    """When an upload was asked for, by its key."""
+    return made_at(key.removeprefix(UPLOADS_PREFIX))
 
 
 def manifest_key(job_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 
 from producer.contract.changes import Changes
 from producer.contract.fleet import FleetWorker, Load, WorkerReport
-from producer.contract.jobs import Event, JobError, JobRecord, JobState
+from producer.contract.jobs import Event, JobError, JobRecord, JobState, SourceInfo
 from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
 from producer.contract.listing import JobFilter, JobsPage
@@ -63,6 +63,9 @@ class Jobs(Protocol):
         Takes time by the page, not by the number of jobs. A page may be short of `limit` before the last.
         """
 
+    def batch(self, owner: str, batch_id: str) -> dict[JobState, int]:
+        """How many jobs of a batch that are kept are in which state."""
+
     def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
         """Jobs that gave up on a document or a page that may be tried again, newest first; None: of every owner."""
 
@@ -81,6 +84,9 @@ class Leases(Protocol):
 
     def plan(self, lease: Lease, plan: Plan) -> LeaseAnswer:
         """Say how the document is divided; the first plan of a run counts."""
+
+    def fetched(self, lease: Lease, source: SourceInfo, *, queue: str) -> LeaseAnswer:
+        """The document is stored; the unit is given back, to be offered in `queue`."""
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         """The pages counted so far, by number; the error of a failed one."""
@@ -247,6 +253,9 @@ class ObjectStore(Protocol):
 
     def delete(self, prefix: str) -> int:
         """Delete every object whose key begins with `prefix`; how many there were. Safe to repeat."""
+
+    def presign_put(self, key: str, *, expires_s: int) -> str | None:
+        """An address to which anyone may write the object for `expires_s` seconds; None for a local store."""
 
     def presign(self, key: str, *, expires_s: int) -> str | None:
         """An address from which anyone may read the object for `expires_s` seconds; None for a local store."""

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from producer.contract.jobs import JobError, JobState, SourceInfo, Strict
+from producer.contract.jobs import JobError, JobState, SourceInfo
+from producer.contract.strict import Strict
 
 SCHEMA_VERSION = "1.0"
 

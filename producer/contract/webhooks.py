@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from producer.contract.jobs import Job, Strict
+from producer.contract.jobs import Job
+from producer.contract.strict import Strict
 
 # Standard Webhooks 1.0: seconds to wait before attempt 1, 2, 3, ... ; after the last the delivery is given up.
 SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)

@@ -10,8 +10,10 @@ from producer.contract.jobs import JobRequest, SourceInfo
 from producer.contract.leases import Claim, Lease, NewJob, Plan, Worker
 from producer.contract.names import queues_served_by
 from producer.contract.ports import Fleet, Jobs, Keys, Leases, Outbox, Upkeep
+from producer.contract.sources import Remote
 
 SOURCE = SourceInfo(filename="page.png", media_type="image/png", sha256="0" * 64, size_bytes=1)
+ELSEWHERE = SourceInfo(filename="page.png", media_type="application/octet-stream", sha256="", size_bytes=0)
 WEBHOOK = {"url": "https://example.org/hook"}
 CPU = Worker(queues=queues_served_by("cpu"), holder="here/1", device="cpu")
 
@@ -55,12 +57,16 @@ def new_job(
     ttl_s: int = 3600,
     retention_s: int = 3600,
     max_open: int = 1000,
+    remote: Remote | None = None,
+    batch: str | None = None,
     max_pages: int | None = None,
 ) -> NewJob:
     return NewJob(
         id=uuid_utils.uuid7().hex,
         request=JobRequest.model_validate(request or {}),
-        source=SOURCE,
+        source=SOURCE if remote is None else ELSEWHERE,
+        remote=remote,
+        batch=batch,
         ttl_s=ttl_s,
         retention_s=retention_s,
         max_open=max_open,

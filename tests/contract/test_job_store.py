@@ -10,10 +10,12 @@ from producer.contract.errors import Expired, IdempotencyMismatch, InvalidReques
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import LeaseState, Plan, SubmitOutcome, Worker
 from producer.contract.names import queues_served_by
-from tests.contract.job_stores import CPU, JobStores, new_job
+from producer.contract.sources import UrlSource
+from tests.contract.job_stores import CPU, SOURCE, JobStores, new_job
 
 UNREADABLE = JobError(code="unreadable_document", message="broken")
 STUCK = JobError(code="page_timeout", message="too slow", retryable=True)
+IO = Worker(queues=("ocr.fetch",), holder="io/1", device="io")
 GPU = Worker(queues=queues_served_by("gpu:0"), holder="there/1", device="gpu:0")
 
 
@@ -446,3 +448,31 @@ def test_asking_for_an_unknown_job_says_so(stores: JobStores) -> None:
             ask("0" * 32)
     assert stores.jobs.events("0" * 32) == []
     assert stores.jobs.pages("0" * 32) == {}
+
+
+# --- documents that are elsewhere
+
+
+def test_a_document_that_is_elsewhere_is_fetched_before_its_device_is_asked(stores: JobStores) -> None:
+    submitted = stores.jobs.submit(new_job({"device": "cpu"}, remote=UrlSource(url="https://example.org/a")))
+    assert submitted.ring == "ocr.fetch"
+    assert stores.leases.claim(CPU, lease_s=60) is None
+    lease = stores.claim(IO).lease
+    answer = stores.leases.fetched(lease, SOURCE, queue="ocr.cpu")
+    assert (answer.state, answer.ring) == (LeaseState.HELD, "ocr.cpu")
+    assert stores.leases.heartbeat(lease, lease_s=60).state is LeaseState.STALE
+    assert stores.leases.claim(IO, lease_s=60) is None
+    claim = stores.claim()
+    assert (claim.lease.job_id, claim.lease.unit, claim.record.source) == (submitted.job_id, 0, SOURCE)
+    assert claim.record.remote == UrlSource(url="https://example.org/a")
+    stores.leases.finish(claim.lease, JobState.FAILED, error=STUCK, outputs={}, is_dead=True)
+    assert stores.jobs.retry(submitted.job_id) == "ocr.cpu"
+
+
+def test_a_fetch_whose_worker_died_is_taken_again(stores: JobStores) -> None:
+    stores.jobs.submit(new_job(remote=UrlSource(url="https://example.org/a")))
+    lost = stores.claim(IO, lease_s=0).lease
+    (due,) = stores.upkeep.due(limit=10)
+    assert stores.upkeep.revisit(due) == "ocr.fetch"
+    assert stores.leases.fetched(lost, SOURCE, queue="ocr.cpu").state is LeaseState.STALE
+    assert stores.claim(IO).deaths == 1

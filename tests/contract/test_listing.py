@@ -70,6 +70,27 @@ def test_a_tag_lists_its_jobs_in_every_state(stores: JobStores) -> None:
     assert listed(stores, tag="june") == []
 
 
+def test_a_batch_counts_its_jobs_by_state_and_lists_them(stores: JobStores) -> None:
+    batch = "b" * 32
+    made = [stores.jobs.submit(new_job({"tag": "t"}, owner="a", batch=batch)).job_id for _ in range(3)]
+    stores.submit(owner="a", tag="t")
+    stores.jobs.cancel(made[0])
+    stores.claim()
+    counts = stores.jobs.batch("a", batch)
+    assert set(counts) == set(JobState)
+    assert {state: count for state, count in counts.items() if count} == {
+        JobState.QUEUED: 1,
+        JobState.RUNNING: 1,
+        JobState.CANCELLED: 1,
+    }
+    page = stores.jobs.page_of(JobFilter(owner="a", batch=batch), after=None, limit=10)
+    assert [record.job.id for record in page.records] == made[::-1]
+    assert page.records[0].batch == batch
+    stores.jobs.forget(made[1])
+    assert sum(stores.jobs.batch("a", batch).values()) == 2
+    assert not any(stores.jobs.batch("b", batch).values())
+
+
 def test_an_owner_sees_its_own_jobs_and_dead_letters_only(stores: JobStores) -> None:
     mine, theirs = stores.submit(owner="a"), stores.submit(owner="b")
     assert listed(stores, owner="a") == [mine]

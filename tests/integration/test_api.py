@@ -105,7 +105,7 @@ def test_a_document_that_cannot_be_read_is_refused_with_its_code(
         "not json",
         '{"unknown": 1}',
         '{"options": {"text_det_thresh": 2}}',
-        '{"options": {"use_doc_unwarping": true}}',
+        '{"options": {"use_doc_unwarping": "maybe"}}',
         '{"device": "toaster"}',
         '{"pages": "3-1"}',
         '{"outputs": ["docx"]}',

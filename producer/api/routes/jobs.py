@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import ValidationError
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.datastructures import UploadFile
 
+from producer.api.bodies import submit_body
 from producer.api.connected import Connected
 from producer.api.schemas import ERRORS, JsonJobRequest
 from producer.contract import names
-from producer.contract.errors import InvalidRequest
-from producer.contract.jobs import Job, JobList, JobRequest, JobState
+from producer.contract.jobs import Job, JobList, JobState
 from producer.contract.listing import PAGE_MAX
-from producer.direct import Producer
-from producer.requests import invalid_request
 
 _SUBMIT_BODY = {
     "requestBody": {
@@ -44,7 +39,9 @@ _SUBMIT_BODY = {
 }
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
 _CHUNK_BYTES = 1 << 18
-_Model = TypeVar("_Model", bound=JobRequest)
+IdempotencyKey = Annotated[
+    str | None, Header(description="The same key and request make the same job; another request with it is 409")
+]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS})
 
 
@@ -58,44 +55,14 @@ KnownJob = Annotated[str, Depends(_known_job)]
 
 @router.post("", status_code=202, response_model=Job, openapi_extra=_SUBMIT_BODY)
 async def submit(
-    request: Request,
-    response: Response,
-    producer: Connected,
-    idempotency_key: Annotated[str | None, Header()] = None,
+    request: Request, response: Response, producer: Connected, idempotency_key: IdempotencyKey = None
 ) -> Job:
     """Accept a document: multipart with `file` and an optional `request` part, or JSON with a `source`."""
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=1) as form:
-            file, part = form.get("file"), form.get("request")
-            if not isinstance(file, UploadFile):
-                raise InvalidRequest("send the document as the multipart field `file`")
-            # A part with a media type of its own but no file name is still a plain field.
-            parsed = _parsed(JobRequest, part if isinstance(part, str) else "{}")
-            job, created = await _accept(producer, file.file, parsed, file.filename, idempotency_key)
-    elif kind == "application/json":
-        body = _parsed(JsonJobRequest, await request.body())
-        parsed = JobRequest.model_validate(body.model_dump(exclude={"source"}))
-        stream = io.BytesIO(body.source.decode())
-        job, created = await _accept(producer, stream, parsed, body.source.filename, idempotency_key)
-    else:
-        raise InvalidRequest("send multipart/form-data or application/json")
-    response.status_code = 202 if created else 200
+    async with submit_body(request) as body:
+        job, is_new = await run_in_threadpool(body.submit, producer, idempotency_key)
+    response.status_code = 202 if is_new else 200
     response.headers["Location"] = job.links.self
     return job
-
-
-async def _accept(
-    producer: Producer, stream: BinaryIO, parsed: JobRequest, filename: str | None, key: str | None
-) -> tuple[Job, bool]:
-    return await run_in_threadpool(producer.submit_request, stream, parsed, filename=filename, idempotency_key=key)
-
-
-def _parsed(model: type[_Model], body: str | bytes) -> _Model:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid_request(error) from error
 
 
 @router.get("", response_model=JobList)
@@ -103,11 +70,12 @@ def jobs(
     producer: Connected,
     status: Annotated[list[JobState] | None, Query(description="In one of these states; repeat it for several")] = None,
     tag: Annotated[str | None, Query(min_length=1, max_length=64, description="With this tag")] = None,
+    batch: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="Of this batch; not with `tag`")] = None,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
 ) -> JobList:
     """Jobs that are kept, newest first. A page may be shorter than `limit`: go on until `next_cursor` is null."""
-    return producer.jobs(status=status or (), tag=tag, cursor=cursor, limit=limit)
+    return producer.jobs(status=status or (), tag=tag, batch=batch, cursor=cursor, limit=limit)
 
 
 @router.get("/{job_id}", response_model=Job)

@@ -132,6 +132,12 @@ class MemoryJobs:
             records = tuple(state.jobs[job_id].record() for job_id in ids[:limit])
             return JobsPage(records=records, cursor=ids[limit - 1] if len(ids) > limit else None)
 
+    def batch(self, owner: str, batch_id: str) -> dict[JobState, int]:
+        wanted, state = JobFilter(owner=owner, batch=batch_id), self._state
+        with state.lock:
+            of = [one.state for one in state.jobs.values() if one.matches(wanted) and one.new.id not in state.swept]
+            return {each: of.count(each) for each in JobState}
+
     def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
         dead, jobs = self._state.dead, self._state.jobs
         with self._state.lock:

@@ -179,6 +179,8 @@ def _entry(lost: LostJob, now: float) -> Entry:
         ttl_s=record.ttl_s,
         retention_s=record.retention_s,
         owner=record.owner,
+        remote=record.remote,
+        batch=record.batch,
         idempotency_key=job.idempotency_key,
         fingerprint=lost.fingerprint,
         reuse_key=lost.reuse_key,

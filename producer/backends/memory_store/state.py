@@ -15,7 +15,6 @@ from producer.contract.fleet import SLOT_S, LineLoad, WorkerReport
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
 from producer.contract.listing import JobFilter
-from producer.contract.names import queue_of
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
 
 WINDOW = 32
@@ -64,7 +63,7 @@ class Entry:
 
     @property
     def queue(self) -> str:
-        return queue_of(self.new.request.device)
+        return self.new.queue
 
     @property
     def in_work(self) -> int:
@@ -82,7 +81,8 @@ class Entry:
 
     def matches(self, wanted: JobFilter) -> bool:
         is_tagged = wanted.tag is None or self.new.request.tag == wanted.tag
-        return self.new.owner == wanted.owner and is_tagged and (not wanted.states or self.state in wanted.states)
+        is_of = self.new.owner == wanted.owner and wanted.batch in (None, self.new.batch)
+        return is_of and is_tagged and (not wanted.states or self.state in wanted.states)
 
     @property
     def load(self) -> LineLoad:
@@ -130,6 +130,8 @@ class Entry:
             retention_s=self.new.retention_s,
             owner=self.new.owner,
             run=self.run,
+            remote=self.new.remote,
+            batch=self.new.batch,
         )
 
 

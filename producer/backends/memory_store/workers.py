@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from producer.backends.memory_store.state import Entry, State, Unit
-from producer.contract.jobs import JobError, JobState
+from producer.contract.jobs import JobError, JobState, SourceInfo
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LeaseState, Plan, Worker
 from producer.contract.names import kind_of
 
@@ -38,6 +38,17 @@ class MemoryLeases:
             entry, unit = found
             unit.at = self._state.now() + lease_s
             return _held(entry)
+
+    def fetched(self, lease: Lease, source: SourceInfo, *, queue: str) -> LeaseAnswer:
+        with self._state.lock:
+            if not (found := self._state.held(lease)):
+                return _STALE
+            entry, unit = found
+            if entry.cancel_requested:
+                return _held(entry)
+            entry.new = replace(entry.new, source=source)
+            unit.waits = 0
+            return LeaseAnswer(state=LeaseState.HELD, ring=self._state.put_back(entry, lease.unit, delay_s=0))
 
     def plan(self, lease: Lease, plan: Plan) -> LeaseAnswer:
         with self._state.lock:

@@ -18,7 +18,7 @@ _PING_MS = 60_000
 _TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
 _SCRIPTS = (
     *("submit", "list", "cancel", "retry", "forget"),
-    *("claim", "heartbeat", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
+    *("claim", "heartbeat", "fetched", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
     *("revisit", "backlog", "restore", "swept"),
     "admit",
     *("webhook_claim", "webhook_settle", "webhook_redeliver"),

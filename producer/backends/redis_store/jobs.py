@@ -32,7 +32,7 @@ class RedisJobs:
             *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
             *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
             _UNBOUNDED if job.max_pages is None else job.max_pages,
-            *chain.from_iterable(request_row(job.request, job.source).items()),
+            *chain.from_iterable(request_row(job).items()),
         )
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
@@ -110,10 +110,17 @@ class RedisJobs:
     def page_of(self, wanted: JobFilter, *, after: str | None, limit: int) -> JobsPage:
         states = wanted.states or tuple(JobState)
         # Any: a nested answer, whose shape list.lua states.
-        answer: Any = self._redis.run("list", wanted.owner, after or "", limit, wanted.tag or "", *states)
+        of = f":b:{wanted.batch}" if wanted.batch else f":t:{wanted.tag}" if wanted.tag else ""
+        answer: Any = self._redis.run("list", wanted.owner, after or "", limit, of, *states)
         cursor, *found = answer
         records = (record_of(job_id, pairs(row)) for job_id, row in zip(found[::2], found[1::2], strict=True))
         return JobsPage(records=tuple(records), cursor=cursor or None)
+
+    def batch(self, owner: str, batch_id: str) -> dict[JobState, int]:
+        with available(), self._redis.client.pipeline() as pipeline:
+            for state in JobState:
+                pipeline.zcard(f"{PREFIX}list:{owner}:{state}:b:{batch_id}")
+            return dict(zip(JobState, pipeline.execute(), strict=True))
 
     def dead(self, *, limit: int, owner: str | None = None) -> list[str]:
         key = f"{PREFIX}dead" if owner is None else f"{PREFIX}dead:{owner}"

@@ -10,7 +10,7 @@ import uuid_utils
 
 from producer.backends.redis_store.connection import Connection, job_key, pairs
 from producer.backends.redis_store.rows import counted_pages, json_or_empty, plan_of, record_of
-from producer.contract.jobs import JobError, JobState
+from producer.contract.jobs import JobError, JobState, SourceInfo
 from producer.contract.leases import Claim, Crash, Lease, LeaseAnswer, LeaseState, Plan, Worker
 
 
@@ -44,6 +44,9 @@ class RedisLeases:
 
     def plan(self, lease: Lease, plan: Plan) -> LeaseAnswer:
         return self._change("plan", lease, plan.pages_total, plan.page_count, plan.unit_pages)
+
+    def fetched(self, lease: Lease, source: SourceInfo, *, queue: str) -> LeaseAnswer:
+        return self._change("fetched", lease, source.model_dump_json(), queue)
 
     def pages(self, job_id: str) -> dict[int, JobError | None]:
         return counted_pages(self._redis.hash(f"{job_key(job_id)}:pages"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter
+
 from producer.contract.jobs import (
     Job,
     JobError,
@@ -17,8 +19,10 @@ from producer.contract.jobs import (
     ms_from_utc,
     utc_from_ms,
 )
-from producer.contract.leases import LostJob, Plan
-from producer.contract.names import queue_of
+from producer.contract.leases import LostJob, NewJob, Plan, waiting_queue
+from producer.contract.sources import Remote
+
+_REMOTE: TypeAdapter[Remote] = TypeAdapter(Remote)
 
 
 def record_of(job_id: str, row: Mapping[str, str]) -> JobRecord:
@@ -56,18 +60,25 @@ def record_of(job_id: str, row: Mapping[str, str]) -> JobRecord:
         retention_s=int(row["retention_ms"]) // 1000,
         owner=row["owner"],
         run=int(row.get("run", 0)),
+        remote=_REMOTE.validate_json(row["remote"]) if "remote" in row else None,
+        batch=row.get("batch"),
     )
 
 
-def request_row(request: JobRequest, source: SourceInfo) -> dict[str, str]:
+def request_row(job: NewJob | JobRecord) -> dict[str, str]:
     """What was asked for, as fields of the job's hash."""
+    request, source = job.request, job.source
     row = {
         # What is at its default is left out: a queued job is mostly its record.
         "request": request.model_dump_json(exclude_defaults=True),
         "source": source.model_dump_json(),
-        "queue": queue_of(request.device),
+        "queue": waiting_queue(request, source),
         "priority": request.priority,
     }
+    if job.remote:
+        row["remote"] = job.remote.model_dump_json()
+    if job.batch:
+        row["batch"] = job.batch
     if request.tag:
         row["tag"] = request.tag
     if request.webhook:
@@ -78,7 +89,7 @@ def request_row(request: JobRequest, source: SourceInfo) -> dict[str, str]:
 def lost_row(lost: LostJob) -> dict[str, str]:
     """A lost job as its hash; one that had not ended waits again."""
     record, job = lost.record, lost.record.job
-    row = request_row(record.request, record.source) | {
+    row = request_row(record) | {
         "owner": record.owner,
         "run": str(record.run),
         "created_ms": str(ms_from_utc(job.created_at)),

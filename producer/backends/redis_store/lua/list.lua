@@ -1,11 +1,11 @@
--- One page of an owner's jobs, newest first. ARGV: owner, id to go on after or '', limit, tag or '', state, ...
+-- One page of an owner's jobs, newest first. ARGV: owner, id to go on after or '', limit, '' or :t:tag or :b:batch, state, ...
 -- Answers: id to go on after or '', id, record, id, record, ... A page is short where records are past their time: their
 -- rows are taken off as they are met, if Redis takes writes.
-local owner, after, limit, tag = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local owner, after, limit, of = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local FIRST_STATE = 5
 local ids, list_of = {}, {}
 for at = FIRST_STATE, #ARGV do
-  local key = P .. 'list:' .. owner .. ':' .. ARGV[at] .. (tag ~= '' and ':' .. tag or '')
+  local key = P .. 'list:' .. owner .. ':' .. ARGV[at] .. of
   local from = after == '' and '+' or '(' .. after
   for _, id in ipairs(redis.call('ZREVRANGEBYLEX', key, from, '-', 'LIMIT', 0, limit + 1)) do
     ids[#ids + 1] = id

@@ -7,8 +7,8 @@
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
 -- forgotten:{id}   that a job was deleted
 -- flight:{owner}   pages of the owner's unfinished jobs
--- list:{owner}:{state}, list:{owner}:{state}:{tag}   ids of jobs, all with one score: ids sort by their time
 -- changes          a stream: jobs that have changed, and whose they are
+-- list:{owner}:{state}, and the same with :t:{tag} or :b:{batch}   ids, all with one score: they sort by their time
 -- due              job or job/unit -> when to look at it again
 -- load             {queue}|{priority}|{waiting, unopened or running} -> pages, or documents that nobody has opened
 -- minute:{n}       what happened in a minute, by slots of 10 s
@@ -40,10 +40,12 @@ local function keep_until(id, at_ms)
 end
 
 local function list_keys(id)
-  local row = redis.call('HMGET', job_key(id), 'owner', 'state', 'tag')
+  local row = redis.call('HMGET', job_key(id), 'owner', 'state', 'tag', 'batch')
   if not row[2] then return {} end
-  local key = P .. 'list:' .. row[1] .. ':' .. row[2]
-  return row[3] and {key, key .. ':' .. row[3]} or {key}
+  local keys = {P .. 'list:' .. row[1] .. ':' .. row[2]}
+  if row[3] then keys[#keys + 1] = keys[1] .. ':t:' .. row[3] end
+  if row[4] then keys[#keys + 1] = keys[1] .. ':b:' .. row[4] end
+  return keys
 end
 
 -- A key of several jobs lives as long as the one of them that is kept longest.

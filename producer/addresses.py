@@ -25,13 +25,28 @@ def is_outside(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-async def refuse_inward(host: str, port: int) -> None:
-    """Resolve `host` and check every address, before any connection is tried.
+def is_inward_literal(host: str) -> bool:
+    """Whether a host is an address that leads inside, in any spelling that a resolver takes, or names this machine.
 
-    The connection itself must be pinned to a checked address as well: the next look-up may answer differently.
+    Looks nothing up: a name of which this is not known is checked when it is fetched.
+    """
+    if host.rstrip(".").lower() == "localhost" or host.lower().rstrip(".").endswith(".localhost"):
+        return True
+    try:
+        found = socket.getaddrinfo(host.rstrip("."), 80, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return False
+    return any(not is_outside(ip_address(str(place[0]).partition("%")[0])) for *_, place in found)
+
+
+async def resolve_outside(host: str, port: int) -> str:
+    """An address of `host`, all of whose addresses lead outside.
+
+    The connection must be made to this very address: the next look-up of the name may answer differently.
     Raises: InwardAddress; OSError when the name has no address.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for *_, place in found:
-        if not is_outside(ip_address(str(place[0]).partition("%")[0])):
-            raise InwardAddress((InwardAddress.__doc__ or "").strip())
+    places = [str(place[0]) for *_, place in found]
+    if not places or not all(is_outside(ip_address(place.partition("%")[0])) for place in places):
+        raise InwardAddress((InwardAddress.__doc__ or "").strip())
+    return places[0]

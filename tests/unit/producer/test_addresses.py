@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from workers.addresses import InwardAddress, is_outside, refuse_inward
+from producer.addresses import InwardAddress, is_outside, resolve_outside
 
 INWARD = [
     "127.0.0.1",
@@ -37,7 +37,7 @@ INWARD = [
 def test_an_inward_address_is_refused_before_any_connection(address: str) -> None:
     assert not is_outside(ip_address(address))
     with pytest.raises(InwardAddress):
-        asyncio.run(refuse_inward(address, 80))
+        asyncio.run(resolve_outside(address, 80))
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111"])
@@ -48,4 +48,4 @@ def test_a_public_address_is_outside(address: str) -> None:
 @pytest.mark.parametrize("spelling", ["2130706433", "0x7f000001", "127.1", "0177.0.0.1"])
 def test_other_spellings_of_loopback_are_refused(spelling: str) -> None:
     with pytest.raises(InwardAddress):
-        asyncio.run(refuse_inward(spelling, 80))
+        asyncio.run(resolve_outside(spelling, 80))

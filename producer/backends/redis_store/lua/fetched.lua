@@ -1,0 +1,9 @@
+-- The document is stored: give the unit back to be done where its device listens. ARGV: id, unit, token, source JSON, queue.
+-- Answers: held | cancelled | stale; queue to ring.
+local id, n = ARGV[1], ARGV[2]
+local unit = held(id, n, ARGV[3])
+if not unit then return {'stale', ''} end
+if field(id, 'cancel_requested') then return {'cancelled', ''} end
+redis.call('HSET', job_key(id), 'source', ARGV[4], 'queue', ARGV[5])
+unit.waits = 0
+return {'held', put_back(id, n, unit, 0)}

@@ -1,0 +1,96 @@
+"""Accepting many documents in one request."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import uuid_utils
+
+from producer.contract import names
+from producer.contract.errors import InvalidRequest, OcrFleetError
+from producer.contract.leases import SubmitOutcome, Submitted
+from producer.contract.sources import Remote
+from producer.intake import Intake, Submission
+from producer.remote import check_remote
+
+_PARALLEL = 16  # a manifest in S3 takes some 20 ms, nearly all of it waiting
+_KEY_MAX = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A document that came inside the request."""
+
+    data: bytes
+    filename: str | None
+
+
+def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submission: Submission) -> tuple[str, bool]:
+    """Make a job of each source; the id of the batch, and whether anything is new.
+
+    All or nothing: when one is refused, those made before it are taken back. With an idempotency key they stay, and the
+    same request goes on where it was; each job gets the key with its place, counted from 0.
+    Raises: the errors of `Intake.accept` and `accept_remote`; `details` names the source.
+    """
+    key = submission.idempotency_key
+    if key is not None and len(key) > _KEY_MAX:
+        raise InvalidRequest(f"the idempotency key of a batch has at most {_KEY_MAX} signs")
+    for place, source in enumerate(sources):
+        if not isinstance(source, Document):
+            with _named(place):
+                check_remote(source, intake.limits.remote)
+    batch_id = _batch_id(submission)
+    made: list[Submitted] = []
+
+    def accept(place: int, source: Remote | Document) -> None:
+        own = replace(submission, batch=batch_id, idempotency_key=None if key is None else f"{key}.{place}")
+        with _named(place):
+            if isinstance(source, Document):
+                submitted = intake.accept(io.BytesIO(source.data), own, filename=source.filename)
+            else:
+                submitted = intake.accept_remote(source, own)
+        made.append(submitted)
+
+    pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="batch")
+    try:
+        for _ in pool.map(accept, range(len(sources)), sources):
+            pass
+    except OcrFleetError:
+        pool.shutdown(cancel_futures=True)
+        if key is None:
+            _take_back(intake, made)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for queue in {submitted.ring for submitted in made}:
+        intake.ring(queue)
+    return batch_id, any(one.outcome is SubmitOutcome.CREATED for one in made)
+
+
+def _take_back(intake: Intake, made: Sequence[Submitted]) -> None:
+    for submitted in made:
+        if submitted.outcome is SubmitOutcome.CREATED:
+            intake.jobs.forget(submitted.job_id)
+            intake.objects.delete(names.job_prefix(submitted.job_id))
+
+
+def _batch_id(submission: Submission) -> str:
+    """New each time, or with an idempotency key always the same for the same owner."""
+    if submission.idempotency_key is None:
+        return uuid_utils.uuid7().hex
+    return hashlib.sha256(f"{submission.tenant.owner}\n{submission.idempotency_key}".encode()).hexdigest()[:32]
+
+
+@contextmanager
+def _named(place: int) -> Iterator[None]:
+    """Say of an error which source it is about."""
+    try:
+        yield
+    except OcrFleetError as error:
+        error.details["source"] = place
+        raise
