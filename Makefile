@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -41,6 +41,9 @@ bench: .venv/dev.stamp .venv-paddle/stamp ## our engine and its peers, a few dra
 
 bench-full: .venv/dev.stamp .venv-paddle/stamp ## every page and every peer
 	@$(BIN)/python -m benchmarks.speed --full $(DATA)
+
+screenshots: .venv/dev.stamp ## draw the pictures of docs/dashboard.md anew
+	@$(BIN)/python -m tests.dashboard.screenshots
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock
