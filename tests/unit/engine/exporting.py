@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import math
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -51,17 +51,19 @@ def paragraph(angle_deg: float = 0.0, texts: Sequence[str] = TEXTS) -> PageText:
     return page_of(*lines)
 
 
-def exported(opening: OpenExport, *pages: PageText) -> bytes:
-    file = io.BytesIO()
-    export = opening(file, DocumentInfo(filename='a "b" & c.png', page_count=len(pages), engine="OCRFleet test"))
-    for page in pages:
-        export.add(page)
-    export.finish()
-    return file.getvalue()
+def exported(opening: OpenExport, *pages: PageText, file: BinaryIO | None = None) -> bytes:
+    """The export, written to a file as a worker does it, or to the one given."""
+    with file or tempfile.TemporaryFile() as file:
+        export = opening(file, DocumentInfo(filename='a "b" & c.png', page_count=len(pages), engine="OCRFleet test"))
+        for page in pages:
+            export.add(page)
+        export.finish()
+        file.seek(0)
+        return file.read()
 
 
-def pdf_of(data: bytes, *pages: PageText) -> bytes:
-    return exported(lambda file, info: searchable_pdf(file, info, data), *pages)
+def pdf_of(data: bytes, *pages: PageText, file: BinaryIO | None = None) -> bytes:
+    return exported(lambda target, info: searchable_pdf(target, info, data), *pages, file=file)
 
 
 def blank(suffix: str = ".png", *, grey: int = 255) -> bytes:

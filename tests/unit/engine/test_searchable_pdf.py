@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 from pathlib import Path
@@ -163,6 +164,19 @@ def test_a_pdf_with_a_broken_table_of_objects_is_repaired_first() -> None:
         row = table.end() + 20 * number
         broken = data[:row] + b"%010d" % (int(data[row : row + 10]) + 5) + data[row + 10 :]
         assert read_by_mupdf(pdf_of(broken, page_of(line("read", top=900)))) == [["typed", "read"]]
+
+
+class FullDisk(io.BytesIO):
+    """Takes nothing."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("data", [source_pdf(), blank()], ids=["of a PDF", "of a picture"])
+def test_a_full_disk_is_an_error_of_the_disk_and_not_of_the_document(data: bytes) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        pdf_of(data, page_of(line("x")), file=FullDisk())
 
 
 def test_only_the_pages_that_were_read_are_kept() -> None:
