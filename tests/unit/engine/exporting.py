@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 import pymupdf
+import pypdfium2
 
 from ocr_engine.exports import DocumentInfo, OpenExport, PageText, TextLine, searchable_pdf
 from ocr_engine.placed_words import width_em, words_on
@@ -84,6 +85,12 @@ def read_by_poppler(pdf: bytes, folder: Path) -> list[list[str]]:
     path.write_bytes(pdf)
     done = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True)
     return [sorted(page.split()) for page in done.stdout.split("\f")[:-1]]
+
+
+def read_by_pdfium(pdf: bytes) -> list[list[str]]:
+    """The words of each page, sorted."""
+    with pypdfium2.PdfDocument(pdf) as opened:
+        return [sorted(page.get_textpage().get_text_bounded().split()) for page in opened]
 
 
 def words_of(page: PageText) -> list[str]:

@@ -25,6 +25,7 @@ from tests.unit.engine.exporting import (
     paragraph,
     pdf_of,
     read_by_mupdf,
+    read_by_pdfium,
     read_by_poppler,
     word_boxes,
     words_of,
@@ -45,6 +46,13 @@ def test_mupdf_finds_each_line_as_it_was_read(angle_deg: float) -> None:
 def test_poppler_finds_every_word_whole(angle_deg: float, texts: tuple[str, ...], tmp_path: Path) -> None:
     page = paragraph(angle_deg, texts)
     assert read_by_poppler(pdf_of(blank(), page), tmp_path) == [words_of(page)]
+
+
+@pytest.mark.parametrize("angle_deg", [0, 1, -3, 30, 90, -90])
+def test_pdfium_finds_every_word_whole(angle_deg: float) -> None:
+    """Chrome's reader, which drops turned text whose glyphs have no extent."""
+    page = paragraph(angle_deg)
+    assert read_by_pdfium(pdf_of(blank(), page)) == [words_of(page)]
 
 
 @pytest.mark.parametrize("angle_deg", [0, 2, -3, 30, 90, 180, 270])
