@@ -8,6 +8,7 @@ import io
 import json
 import time
 import uuid
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from producer.api import paddlex
 from producer.api.connected import Connected
 from producer.api.paddlex import Order, PaddlexError
 from producer.api.paddlex_schemas import Inferred, InferredPage, InferRequest, InferResult, PaddlexAnswer, PageSize
+from producer.api.schemas import ErrorAnswer
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import Job, JobState
@@ -28,6 +30,12 @@ _POLL_FIRST_S, _POLL_MAX_S = 0.02, 0.25
 _ENDED_WITHOUT = {JobState.CANCELLED: "the job was cancelled", JobState.EXPIRED: "no worker was free in time"}
 _BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": InferRequest.model_json_schema()}}}
+}
+# What stands before the route answers in the service's own form, as it does everywhere.
+_REFUSALS: Mapping[int | str, dict[str, object]] = {
+    401: {"model": ErrorAnswer},
+    **{status: {"model": ErrorAnswer | PaddlexAnswer} for status in (403, 413, 429, 503)},
+    **{status: {"model": PaddlexAnswer} for status in (400, 404, 410, 422, 500, 504)},
 }
 router = APIRouter(tags=["PaddleX"])
 
@@ -43,7 +51,7 @@ def health() -> PaddlexAnswer:
     operation_id="infer",
     response_model=Inferred,
     openapi_extra=_BODY,
-    responses={status: {"model": PaddlexAnswer} for status in (400, 413, 422, 429, 500, 503, 504)},
+    responses={**_REFUSALS},
 )
 async def infer(request: Request, producer: Connected) -> Response:
     """Read one document now: a job at high priority, which is waited for. A caller that goes away cancels it."""
