@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue screenshots lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -29,6 +29,9 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 
 bench-queue: .venv/dev.stamp ## what queue, record and store cost
 	@mkdir -p build/bench && OCRFLEET_STAND_IN_DIR=build/bench $(BIN)/python -m benchmarks.queue
+
+bench-api: .venv/dev.stamp ## 200 callers polling, 50 following, 20 submitting, against one API process
+	@$(BIN)/python -m benchmarks.api
 
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)

@@ -1,54 +1,108 @@
-"""The HTTP client: the Producer's verbs against a server's API."""
+"""The HTTP clients: the Producer's verbs against a server's API, blocking and not."""
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import time
-from collections.abc import Mapping, Sequence
-from json import JSONDecodeError
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from producer.contract import errors
-from producer.contract.fleet import FleetView
-from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
-from producer.contract.keys import CreatedKey, KeyList, KeyRequest
-from producer.contract.webhooks import DeliveryRecord
-from producer.requests import parse_request
-from producer.source import opened_source
+from producer.contract.errors import OcrFleetError, Unavailable
+from producer.contract.jobs import Event
+from producer.wire import verbs
+from producer.wire.calls import TRIES, Answer, Call, Pause, Steps, Stream, error_of
+from producer.wire.streams import EventFeed
 
-# One part of a multipart body: file name, content, media type.
-_Part = tuple[str | None, BinaryIO | str, str]
-_POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
-_BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
-    kind.code: kind
-    for kind in (
-        errors.InvalidRequest,
-        errors.TooLarge,
-        errors.UnsupportedMedia,
-        errors.IdempotencyMismatch,
-        errors.NotFound,
-        errors.NotFinished,
-        errors.Expired,
-        errors.Unauthorized,
-        errors.Forbidden,
-        errors.RateLimited,
-        errors.Unavailable,
-    )
-}
+_EVENTS_PAUSE_S = 0.5
+_CHUNK_BYTES = 1 << 18
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class _Blocking(Generic[_P, _T]):
+    """A verb as a method that waits for its answers."""
+
+    def __init__(self, verb: Callable[_P, Steps[_T]]) -> None:
+        self._verb = verb
+
+    @overload
+    def __get__(self, client: None, kind: type[OcrFleetClient]) -> Self: ...
+    @overload
+    def __get__(self, client: OcrFleetClient, kind: type[OcrFleetClient]) -> Callable[_P, _T]: ...
+    def __get__(self, client: OcrFleetClient | None, kind: type[OcrFleetClient]) -> Self | Callable[_P, _T]:
+        if client is None:
+            return self
+
+        @functools.wraps(self._verb)
+        def method(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            return client._run(self._verb(*args, **kwargs))
+
+        return method
+
+
+class _Awaited(Generic[_P, _T]):
+    """A verb as a method to be awaited."""
+
+    def __init__(self, verb: Callable[_P, Steps[_T]]) -> None:
+        self._verb = verb
+
+    @overload
+    def __get__(self, client: None, kind: type[AsyncOcrFleetClient]) -> Self: ...
+    @overload
+    def __get__(
+        self, client: AsyncOcrFleetClient, kind: type[AsyncOcrFleetClient]
+    ) -> Callable[_P, Coroutine[Any, Any, _T]]: ...
+    def __get__(
+        self, client: AsyncOcrFleetClient | None, kind: type[AsyncOcrFleetClient]
+    ) -> Self | Callable[_P, Coroutine[Any, Any, _T]]:
+        if client is None:
+            return self
+
+        @functools.wraps(self._verb)
+        async def method(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+            return await client._run(self._verb(*args, **kwargs))
+
+        return method
 
 
 class OcrFleetClient:
     """Submit and follow jobs over HTTP. Safe to share between threads.
 
-    Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached.
+    Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached. What the server
+    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe.
     """
 
+    submit = _Blocking(verbs.submit)
+    upload = _Blocking(verbs.upload)
+    submit_batch = _Blocking(verbs.submit_batch)
+    batch = _Blocking(verbs.batch)
+    status = _Blocking(verbs.status)
+    wait = _Blocking(verbs.wait)
+    jobs = _Blocking(verbs.jobs)
+    cancel = _Blocking(verbs.cancel)
+    retry = _Blocking(verbs.retry)
+    delete = _Blocking(verbs.delete)
+    result = _Blocking(verbs.result)
+    document = _Blocking(verbs.document)
+    page = _Blocking(verbs.page)
+    page_result = _Blocking(verbs.page_result)
+    download = _Blocking(verbs.download)
+    dead_letters = _Blocking(verbs.dead_letters)
+    dead_letter = _Blocking(verbs.dead_letter)
+    deliveries = _Blocking(verbs.deliveries)
+    redeliver = _Blocking(verbs.redeliver)
+    create_key = _Blocking(verbs.create_key)
+    list_keys = _Blocking(verbs.list_keys)
+    revoke_key = _Blocking(verbs.revoke_key)
+    fleet = _Blocking(verbs.fleet)
+
     def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=server, headers=headers, timeout=timeout_s + _POLL_S, follow_redirects=False)
+        self._server = _Server(server, api_key)
+        self._http = httpx.Client(timeout=timeout_s + verbs.POLL_S, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -61,146 +115,186 @@ class OcrFleetClient:
     def close(self) -> None:
         self._http.close()
 
-    def submit(
-        self,
-        source: str | Path | bytes | BinaryIO,
-        request: JobRequest | None = None,
-        *,
-        filename: str | None = None,
-        idempotency_key: str | None = None,
-        **fields: object,
-    ) -> Job:
-        """Send one document: a path, its bytes, or a seekable stream. `request`, or its fields by name."""
-        body = (request or parse_request(fields)).model_dump_json(exclude_defaults=True)
-        if isinstance(source, str | Path):
-            filename = filename or Path(source).name
-        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        with opened_source(source) as stream:
-            files: dict[str, _Part] = {
-                "file": (filename or "document", stream, "application/octet-stream"),
-                "request": (None, body, "application/json"),
-            }
-            return Job.model_validate_json(self._send("POST", "/v1/jobs", files=files, headers=headers).content)
+    def events(self, job_id: str, *, after: str = "") -> Iterator[Event]:
+        """What happens to the job, as it happens, until it has ended; a stream that breaks off is taken up again.
 
-    def status(self, job_id: str) -> Job:
-        return Job.model_validate_json(self._send("GET", f"/v1/jobs/{job_id}").content)
+        after: the id of the last event that was seen before.
+        """
+        feed, left = EventFeed(job_id=job_id, after=after), TRIES
+        while not feed.is_over:
+            try:
+                with self._http.stream(**self._server.request(feed.call())) as response:
+                    if response.is_error:
+                        response.read()
+                        raise _failure(response, feed)
+                    for line in response.iter_lines():
+                        if (event := feed.take(line)) is not None:
+                            left = TRIES
+                            yield event
+            except (httpx.TransportError, OcrFleetError) as error:
+                left = _tries_left(error, left)
+                time.sleep(_EVENTS_PAUSE_S)
 
-    def wait(self, job_id: str, *, timeout_s: float = 3600) -> Job:
-        """The job once it is terminal. Raises: WaitTimeout."""
-        deadline = time.monotonic() + timeout_s
+    def _run(self, steps: Steps[_T]) -> _T:
+        answer: Answer | None = None
         while True:
-            poll_s = max(0.0, min(_POLL_S, deadline - time.monotonic()))
-            answer = self._send("GET", f"/v1/jobs/{job_id}", params={"wait": poll_s})
-            job = Job.model_validate_json(answer.content)
-            if job.status.is_terminal:
-                return job
-            if time.monotonic() >= deadline:
-                raise errors.WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+                answer = None
+            else:
+                answer = self._answer(step)
 
-    def jobs(
-        self,
-        *,
-        status: Sequence[JobState | str] = (),
-        tag: str | None = None,
-        cursor: str | None = None,
-        limit: int = 50,
-    ) -> JobList:
-        """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None."""
-        wanted: dict[str, float | str | Sequence[str]] = {"status": tuple(status), "limit": limit}
-        wanted |= {name: value for name, value in (("tag", tag), ("cursor", cursor)) if value is not None}
-        return JobList.model_validate_json(self._send("GET", "/v1/jobs", params=wanted).content)
-
-    def cancel(self, job_id: str) -> Job:
-        return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/cancel").content)
-
-    def retry(self, job_id: str) -> Job:
-        """Run an ended job again: the pages that failed, or the whole."""
-        return Job.model_validate_json(self._send("POST", f"/v1/jobs/{job_id}/retry").content)
-
-    def delete(self, job_id: str) -> None:
-        """Delete the job with everything that was stored for it."""
-        self._send("DELETE", f"/v1/jobs/{job_id}")
-
-    def dead_letters(self, *, limit: int = 100) -> list[Job]:
-        """Jobs that gave up on something that may be tried again, newest first."""
-        found = self._send("GET", "/v1/dead-letters", params={"limit": limit}).json()["dead_letters"]
-        return [Job.model_validate(job) for job in found]
-
-    def dead_letter(self, job_id: str) -> DeadLetter:
-        """One job with the error of each of its failed pages."""
-        return DeadLetter.model_validate_json(self._send("GET", f"/v1/dead-letters/{job_id}").content)
-
-    def create_key(self, wanted: KeyRequest) -> CreatedKey:
-        """A new API key; its secret is in the answer and nowhere else."""
-        answer = self._send("POST", "/v1/keys", json=wanted.model_dump(mode="json", exclude_defaults=True))
-        return CreatedKey.model_validate_json(answer.content)
-
-    def list_keys(self) -> KeyList:
-        """Every API key, oldest first."""
-        return KeyList.model_validate_json(self._send("GET", "/v1/keys").content)
-
-    def revoke_key(self, key_id: str) -> None:
-        """From now on the API key is refused."""
-        self._send("DELETE", f"/v1/keys/{key_id}")
-
-    def deliveries(self, job_id: str) -> list[DeliveryRecord]:
-        """The webhook deliveries of a job, oldest first."""
-        found = self._send("GET", "/v1/webhook-deliveries", params={"job_id": job_id}).json()["deliveries"]
-        return [DeliveryRecord.model_validate(delivery) for delivery in found]
-
-    def redeliver(self, event_id: str) -> DeliveryRecord:
-        """Deliver a webhook again, now."""
-        answer = self._send("POST", f"/v1/webhook-deliveries/{event_id}/redeliver")
-        return DeliveryRecord.model_validate_json(answer.content)
-
-    def fleet(self) -> FleetView:
-        """The workers, the work that waits for them, and what they got done in the last hour."""
-        return FleetView.model_validate_json(self._send("GET", "/v1/fleet").content)
-
-    def result(self, job_id: str) -> bytes:
-        """The document result as JSON."""
-        return self._send("GET", f"/v1/jobs/{job_id}/result").content
-
-    def page(self, job_id: str, page: int) -> bytes:
-        """One page's JSON; pages count from 1."""
-        return self._send("GET", f"/v1/jobs/{job_id}/pages/{page}").content
-
-    def download(self, job_id: str, name: str, target: Path) -> None:
-        """Write a result file to `target`, following one redirect to the object store."""
-        answer = self._send("GET", f"/v1/jobs/{job_id}/files/{name}")
-        if answer.is_redirect:
-            # The presigned address carries its own right to read; our key is not sent to the store.
-            answer = httpx.get(answer.headers["Location"], timeout=self._http.timeout)
-            _raise_for_error(answer)
-        target.write_bytes(answer.content)
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, float | str | Sequence[str]] | None = None,
-        files: Mapping[str, _Part] | None = None,
-        json: object = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    def _answer(self, call: Call) -> Answer:
         try:
-            answer = self._http.request(method, path, params=params, files=files, json=json, headers=headers)
+            with self._http.stream(**self._server.request(call)) as response:
+                if call.target is None or not response.is_success:
+                    response.read()
+                    return _answer(response, response.content)
+                for chunk in response.iter_bytes():
+                    call.target.write(chunk)
+                return _answer(response, b"")
         except httpx.TransportError as error:
-            raise errors.Unavailable(f"{self._http.base_url} cannot be reached: {error}") from error
-        _raise_for_error(answer)
-        return answer
+            return _no_answer(self._server, error)
 
 
-def _raise_for_error(answer: httpx.Response) -> None:
-    """The error of the answer, as the class that Producer would have raised."""
-    if not answer.is_error:
-        return
-    try:
-        body = answer.json()["error"]
-        code, message, details = body["code"], body["message"], body["details"]
-    except (JSONDecodeError, KeyError, TypeError):
-        raise errors.Unavailable(f"the server answered HTTP {answer.status_code} without an error body") from None
-    if code in _BY_CODE:
-        raise _BY_CODE[code](message, details=details)
-    raise errors.JobFailed(code, message)
+class AsyncOcrFleetClient:
+    """`OcrFleetClient` for asyncio: the same verbs, awaited. For one event loop."""
+
+    submit = _Awaited(verbs.submit)
+    upload = _Awaited(verbs.upload)
+    submit_batch = _Awaited(verbs.submit_batch)
+    batch = _Awaited(verbs.batch)
+    status = _Awaited(verbs.status)
+    wait = _Awaited(verbs.wait)
+    jobs = _Awaited(verbs.jobs)
+    cancel = _Awaited(verbs.cancel)
+    retry = _Awaited(verbs.retry)
+    delete = _Awaited(verbs.delete)
+    result = _Awaited(verbs.result)
+    document = _Awaited(verbs.document)
+    page = _Awaited(verbs.page)
+    page_result = _Awaited(verbs.page_result)
+    download = _Awaited(verbs.download)
+    dead_letters = _Awaited(verbs.dead_letters)
+    dead_letter = _Awaited(verbs.dead_letter)
+    deliveries = _Awaited(verbs.deliveries)
+    redeliver = _Awaited(verbs.redeliver)
+    create_key = _Awaited(verbs.create_key)
+    list_keys = _Awaited(verbs.list_keys)
+    revoke_key = _Awaited(verbs.revoke_key)
+    fleet = _Awaited(verbs.fleet)
+
+    def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
+        self._server = _Server(server, api_key)
+        self._http = httpx.AsyncClient(timeout=timeout_s + verbs.POLL_S, follow_redirects=False)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def events(self, job_id: str, *, after: str = "") -> AsyncIterator[Event]:
+        """What happens to the job, as it happens, until it has ended; a stream that breaks off is taken up again."""
+        feed, left = EventFeed(job_id=job_id, after=after), TRIES
+        while not feed.is_over:
+            try:
+                async with self._http.stream(**self._server.request(feed.call())) as response:
+                    if response.is_error:
+                        await response.aread()
+                        raise _failure(response, feed)
+                    async for line in response.aiter_lines():
+                        if (event := feed.take(line)) is not None:
+                            left = TRIES
+                            yield event
+            except (httpx.TransportError, OcrFleetError) as error:
+                left = _tries_left(error, left)
+                await asyncio.sleep(_EVENTS_PAUSE_S)
+
+    async def _run(self, steps: Steps[_T]) -> _T:
+        answer: Answer | None = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                answer = None
+            else:
+                answer = await self._answer(step)
+
+    async def _answer(self, call: Call) -> Answer:
+        request = self._server.request(call)
+        if call.content is not None:
+            request["content"] = _chunks(call.content)
+        try:
+            async with self._http.stream(**request) as response:
+                if call.target is None or not response.is_success:
+                    await response.aread()
+                    return _answer(response, response.content)
+                async for chunk in response.aiter_bytes():
+                    call.target.write(chunk)
+                return _answer(response, b"")
+        except httpx.TransportError as error:
+            return _no_answer(self._server, error)
+
+
+class _Server:
+    """Where the service is and what opens it."""
+
+    def __init__(self, address: str, api_key: str | None) -> None:
+        self.address = address.rstrip("/")
+        self._own = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+    def request(self, call: Call) -> dict[str, Any]:
+        """A call as the arguments of httpx. The key goes to the service and to nobody else."""
+        is_ours = call.url.startswith("/")
+        return {
+            "method": call.method,
+            "url": self.address + call.url if is_ours else call.url,
+            "headers": {**(self._own if is_ours else {}), **call.headers},
+            "params": call.params or None,
+            "json": call.json,
+            "files": call.files,
+            "content": call.content,
+        }
+
+
+async def _chunks(stream: Stream) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(stream.read, _CHUNK_BYTES):
+        yield chunk
+
+
+def _answer(response: httpx.Response, content: bytes) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, content=content, headers=headers)
+
+
+def _no_answer(server: _Server, error: httpx.TransportError) -> Answer:
+    return Answer(status=0, content=f"{server.address}: {error or type(error).__name__}".encode())
+
+
+def _failure(response: httpx.Response, feed: EventFeed) -> OcrFleetError:
+    return error_of(_answer(response, response.content), feed.call()) or Unavailable()
+
+
+def _tries_left(error: httpx.TransportError | OcrFleetError, left: int) -> int:
+    """Raises: what cannot be mended by trying again, or was tried often enough."""
+    if isinstance(error, OcrFleetError):
+        if left <= 1 or not error.retryable:
+            raise error
+    elif left <= 1:
+        raise Unavailable(f"the service cannot be reached: {error}") from error
+    return left - 1

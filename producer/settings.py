@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         None, ge=1, description="Requests of one API key; more wait. Empty: no bound"
     )
     pages_in_flight: int | None = Field(None, ge=1, description="Pages of an owner's unfinished jobs. Empty: no bound")
+    drain_s: float | None = Field(
+        None, ge=0, description="An API that is stopped is not ready this long first; empty: 2, on loopback 0"
+    )
     max_file_bytes: int = Field(200 * MIB, ge=1, description="Largest document accepted")
     max_json_bytes: int = Field(32 * MIB, ge=1024, description="Largest JSON body, with documents in Base64 in it")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from producer.api import answers
 from producer.api.body_limit import BodyLimit
+from producer.api.description import DescribedApp
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
 from producer.api.routes import (
@@ -27,19 +28,19 @@ from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTES = (jobs, batches, uploads, events, dead_letters, webhooks, keys, fleet, health, ocr)
+_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, health, ocr)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
     """The application around one Producer. Stateless: run as many as needed behind a load balancer."""
-    app = FastAPI(
+    app = DescribedApp(
         title="OCRFleet",
         version="0.1.0",
         summary="Documents to text at scale, asynchronously, on any device.",
         redoc_url=None,
     )
     app.state.producer = producer
-    app.state.is_stopping = lambda: False
+    app.state.is_stopping = app.state.is_draining = lambda: False
     for module in _ROUTES:
         app.include_router(module.router)
     app.include_router(dashboard.dashboard_router())

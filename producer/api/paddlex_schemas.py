@@ -33,39 +33,39 @@ class InferRequest(BaseModel):
 class PageSize(BaseModel):
     """Pixels of a page as it was read."""
 
-    width: int
-    height: int
+    width: int = Field(description="Pixels")
+    height: int = Field(description="Pixels")
 
 
 class ImageInfo(PageSize):
     """An image of one page."""
 
-    type: Literal["image"] = "image"
+    type: Literal["image"] = Field("image", description="An image")
 
 
 class PagesInfo(BaseModel):
     """A document of pages. `numPages`: those that were read, ten at most."""
 
-    numPages: int
-    pages: list[PageSize]
-    type: Literal["pdf", "tiff"]
+    numPages: int = Field(description="Pages that were read")
+    pages: list[PageSize] = Field(description="Their sizes")
+    type: Literal["pdf", "tiff"] = Field(description="A document of pages")
 
 
 class InferredPage(BaseModel):
     """One page. Pictures are JPEG in Base64, and left out, not null, where there are none."""
 
     # Any: the pipeline's result, whose fields the engine's README lists.
-    prunedResult: dict[str, Any]
-    ocrImage: str | None = None
-    docPreprocessingImage: str | None = None
-    inputImage: str | None = None
+    prunedResult: dict[str, Any] = Field(description="The result without what names files")
+    ocrImage: str | None = Field(None, description="The drawing")
+    docPreprocessingImage: str | None = Field(None, description="The page turned and flattened")
+    inputImage: str | None = Field(None, description="The page as it was read")
 
 
 class InferResult(BaseModel):
     """The pages in order, and what the document was."""
 
-    ocrResults: list[InferredPage]
-    dataInfo: ImageInfo | PagesInfo
+    ocrResults: list[InferredPage] = Field(description="One a page")
+    dataInfo: ImageInfo | PagesInfo = Field(description="What the document was")
 
 
 class Inferred(BaseModel):
@@ -73,15 +73,15 @@ class Inferred(BaseModel):
 
     model_config = ConfigDict(title="PaddlexInferred")
 
-    logId: str
-    result: InferResult
-    errorCode: Literal[0] = 0
-    errorMsg: Literal["Success"] = "Success"
+    logId: str = Field(description="Names the request")
+    result: InferResult = Field(description="What was read")
+    errorCode: Literal[0] = Field(0, description="0: all is well")
+    errorMsg: Literal["Success"] = Field("Success", description="All is well")
 
 
 class PaddlexAnswer(BaseModel):
     """Every other answer; `errorCode` is its status, or 0 where all is well."""
 
-    logId: str
-    errorCode: int
-    errorMsg: str
+    logId: str = Field(description="Names the request")
+    errorCode: int = Field(description="The status, or 0")
+    errorMsg: str = Field(description="What is wrong")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import threading
+from types import FrameType
 
 import uvicorn
 
@@ -12,9 +15,32 @@ from producer.connect import connect
 from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
 
+_DRAIN_S = 2.0  # two looks of a load balancer that looks every second
+
+
+class _Draining(uvicorn.Server):
+    """A server that on SIGTERM goes on for `drain_s` while it says that it is not ready, and then finishes."""
+
+    def __init__(self, config: uvicorn.Config, *, drain_s: float) -> None:
+        super().__init__(config)
+        self._drain_s = drain_s
+        self.is_draining = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Runs in the main thread as a signal handler. A second signal ends the draining."""
+        if self.is_draining or sig != signal.SIGTERM or not self._drain_s:
+            super().handle_exit(sig, frame)
+            return
+        self.is_draining = True
+        timer = threading.Timer(self._drain_s, super().handle_exit, (sig, frame))
+        timer.daemon = True
+        timer.start()
+
 
 def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; running requests are finished. `fd` is a socket that already listens.
+    """Serve until SIGTERM or SIGINT; running requests are finished, see `OCRFLEET_DRAIN_S`.
+
+    `fd` is a socket that already listens.
 
     Raises: InvalidRequest when the API would be open to other machines without a key.
     """
@@ -34,8 +60,10 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
         timeout_graceful_shutdown=20,
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    drain_s = settings.drain_s if settings.drain_s is not None else 0 if is_loopback(host) else _DRAIN_S
+    server = _Draining(config, drain_s=drain_s)
     app.state.is_stopping = lambda: server.should_exit
+    app.state.is_draining = lambda: server.is_draining
     try:
         server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     finally:

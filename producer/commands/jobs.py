@@ -20,7 +20,9 @@ TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wa
 
 
 def submit(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Documents: PDF or images")],
+    documents: Annotated[
+        list[str], typer.Argument(metavar="PATH|URL...", help="PDF or images: files, `https://…`, `s3://bucket/key`")
+    ],
     *,
     wait_: Annotated[bool, typer.Option("--wait", help="Wait for the end, with a progress bar a document")] = False,
     device: Annotated[str, typer.Option(help="`auto`, a kind (`gpu`) or an exact device (`gpu:0`)")] = "auto",
@@ -51,9 +53,11 @@ def submit(
         fields["webhook"] = {"url": webhook}
     with service(server, as_json) as found:
         request = parse_request(fields)
-        jobs = [found.submit(path, request, idempotency_key=idempotency_key) for path in paths]
+        jobs = [found.submit(path, request, idempotency_key=idempotency_key) for path in documents]
         if wait_:
-            followed = progress.follow(found, jobs, [path.name for path in paths], timeout_s=timeout, quiet=as_json)
+            followed = progress.follow(
+                found, jobs, [Path(path).name for path in documents], timeout_s=timeout, quiet=as_json
+            )
             jobs = [_with_files(found, job, out) for job in followed]
         show(jobs, as_json)
         _exit_by_state(jobs)

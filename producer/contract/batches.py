@@ -15,18 +15,18 @@ BATCH_MAX = 10_000
 class BatchLinks(Strict):
     """Addresses of a batch, relative to the server."""
 
-    self: str
-    jobs: str
+    self: str = Field(description="The batch")
+    jobs: str = Field(description="Its jobs, newest first")
 
 
 class Batch(Strict):
     """How many jobs of a batch are in which state; those deleted or past their retention do not count."""
 
-    id: str
-    jobs_total: int
+    id: str = Field(description="Names the batch")
+    jobs_total: int = Field(description="Jobs that are kept")
     is_finished: bool = Field(description="Every job has ended")
     counts: Mapping[JobState, int] = Field(description="Jobs by state; every state is named")
-    links: BatchLinks
+    links: BatchLinks = Field(description="Where to go from here")
 
 
 def batch_of(batch_id: str, counts: Mapping[JobState, int]) -> Batch:

@@ -168,7 +168,9 @@ class WaitTimeout(OcrFleetError):
 
 
 class JobFailed(OcrFleetError):
-    """The job ended without a result."""
+    """The job ended without a result; `code` and `message` are those of the job's own error."""
+
+    http_status = 409
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

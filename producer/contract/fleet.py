@@ -29,17 +29,17 @@ class WorkerState(StrEnum):
 class WorkerReport(Strict):
     """What one worker, a process with one engine, tells of itself. `id` begins with that of its node and a slash."""
 
-    id: str
-    host: str
-    pid: int
+    id: str = Field(description="Names the process")
+    host: str = Field(description="Where it runs")
+    pid: int = Field(description="Its process there")
     device: str = Field(description="The device that the engine is really on; before it is loaded, the one asked for")
-    kind: str
-    state: WorkerState
+    kind: str = Field(description="The kind of its device")
+    state: WorkerState = Field(description="What it does")
     runtime: str = Field(description="The library it runs on and what it computes in; empty while it loads")
     pages_done: int = Field(description="Pages read since it started")
     pages_per_second: float = Field(description="Its speed while it reads; 0 until it has read")
-    resident_bytes: int
-    started_at: datetime
+    resident_bytes: int = Field(description="Its memory")
+    started_at: datetime = Field(description="When it began")
 
     @property
     def node(self) -> str:
@@ -50,43 +50,43 @@ class WorkerReport(Strict):
 class FleetWorker(WorkerReport):
     """A worker and when it was heard of last, by the clock of the store."""
 
-    seen_at: datetime
+    seen_at: datetime = Field(description="When it was last heard of")
 
 
 class ByPriority(Strict):
     """Waiting pages by the priority of their jobs."""
 
-    high: int = 0
-    normal: int = 0
-    low: int = 0
+    high: int = Field(0, description="Pages")
+    normal: int = Field(0, description="Pages")
+    low: int = Field(0, description="Pages")
 
 
 class KindLoad(Strict):
     """The work for one kind of device, and who does it. `auto` is the work that any device may do."""
 
-    kind: str
+    kind: str = Field(description="Of device; `auto`: any will do")
     waiting_pages: int = Field(description="A document that nobody has opened counts as many as the last hour's had")
-    running_pages: int
+    running_pages: int = Field(description="Pages in work")
     oldest_waiting_s: float | None = Field(description="How long the longest has waited; null: nothing waits")
     pages_per_second: float = Field(description="Pages read by devices of this kind in the last minute, a second")
     workers: int = Field(description="Processes that serve it")
-    desired_workers: int
-    by_priority: ByPriority
+    desired_workers: int = Field(description="Workers it should have")
+    by_priority: ByPriority = Field(description="Waiting pages")
 
 
 class MinuteOfPages(Strict):
     """Pages read in the minute that begins at `at`."""
 
-    at: datetime
-    pages: int
+    at: datetime = Field(description="When the minute began")
+    pages: int = Field(description="Pages read in it")
 
 
 class FleetView(Strict):
     """What `GET /v1/fleet` answers."""
 
-    kinds: list[KindLoad]
-    workers: list[FleetWorker]
-    pages_per_second: float
+    kinds: list[KindLoad] = Field(description="Load by kind of device")
+    workers: list[FleetWorker] = Field(description="Worker processes that are heard of")
+    pages_per_second: float = Field(description="Of the whole fleet")
     throughput: list[MinuteOfPages] = Field(description="The last 60 minutes, oldest first; the last one is not over")
 
 

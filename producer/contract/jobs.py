@@ -71,23 +71,25 @@ class OcrOptions(Strict):
 class WebhookRequest(Strict):
     """Where to tell of the end of the job, and of which ends."""
 
-    url: HttpUrl
-    events: tuple[TerminalEvent, ...] = TERMINAL_EVENTS
+    url: HttpUrl = Field(description="A public http or https address")
+    events: tuple[TerminalEvent, ...] = Field(TERMINAL_EVENTS, description="Ends to tell of")
 
 
 class JobRequest(Strict):
     """Everything that a caller may ask of one document besides the document itself."""
 
-    options: OcrOptions = OcrOptions()
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$")] = "auto"
-    priority: Priority = Priority.NORMAL
+    options: OcrOptions = Field(OcrOptions(), description="Parameters of the pipeline")
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$")] = Field(
+        "auto", description="`auto`, a kind, or an exact device"
+    )
+    priority: Priority = Field(Priority.NORMAL, description="Which of the waiting jobs is taken first")
     pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
     outputs: tuple[Output, ...] = Field(
         ("json", "image"),
         description="`json` is always made; `image` is a drawing a page, `paddlex` the pictures that PaddleX's "
         "serving gives; the others are one file for the document",
     )
-    webhook: WebhookRequest | None = None
+    webhook: WebhookRequest | None = Field(None, description="Whom to tell of the end")
     metadata: dict[str, object] = Field(default_factory=dict, description="Echoed; at most 4 KB as JSON")
     tag: str | None = Field(None, min_length=1, max_length=64, description="A word of yours, to list jobs by")
     ttl_s: int | None = Field(None, ge=1, le=30 * DAY_S, description="Seconds to wait for a worker before expiring")
@@ -112,10 +114,10 @@ class JobRequest(Strict):
 class SourceInfo(Strict):
     """The document as it was received; before it is fetched `sha256` is empty."""
 
-    filename: str
-    media_type: str
-    sha256: str
-    size_bytes: int
+    filename: str = Field(description="Made safe for a file name")
+    media_type: str = Field(description="By content, not by name")
+    sha256: str = Field(description="Of the bytes; empty before the document is fetched")
+    size_bytes: int = Field(description="0 before the document is fetched")
 
     @property
     def is_here(self) -> bool:
@@ -125,61 +127,61 @@ class SourceInfo(Strict):
 class JobError(Strict):
     """Why a job or a page has no result."""
 
-    code: str
-    message: str
-    retryable: bool = False
+    code: str = Field(description="Stable")
+    message: str = Field(description="What is wrong and what to do, for people")
+    retryable: bool = Field(False, description="Whether running it again may help")
 
 
 class Progress(Strict):
     """Pages counted; `pages_total` is None until the document was opened."""
 
-    pages_total: int | None = None
-    pages_done: int = 0
-    pages_failed: int = 0
+    pages_total: int | None = Field(None, description="Pages that will be read")
+    pages_done: int = Field(0, description="Pages that have a result")
+    pages_failed: int = Field(0, description="Pages that have an error")
 
 
 class Links(Strict):
     """Addresses of the job, relative to the server."""
 
-    self: str
-    events: str
-    result: str
-    cancel: str
+    self: str = Field(description="The job")
+    events: str = Field(description="What happens to it, as it happens")
+    result: str = Field(description="The document result")
+    cancel: str = Field(description="Stop it, with POST")
 
 
 class Job(Strict):
     """What a caller is shown of a job."""
 
-    id: str
-    status: JobState
-    filename: str | None = None
+    id: str = Field(description="Names the job")
+    status: JobState = Field(description="Where it is in its life")
+    filename: str | None = Field(None, description="What the document is called")
     owner: str = Field("", description="Whose job it is; empty where no keys are used")
-    priority: Priority = Priority.NORMAL
-    created_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    progress: Progress = Progress()
+    priority: Priority = Field(Priority.NORMAL, description="Which of the waiting jobs is taken first")
+    created_at: datetime = Field(description="When it was accepted")
+    started_at: datetime | None = Field(None, description="When a worker first took it")
+    finished_at: datetime | None = Field(None, description="When it ended")
+    progress: Progress = Field(Progress(), description="Pages counted")
     device: str | None = Field(None, description="The device that runs or ran it")
-    attempts: int = 0
-    error: JobError | None = None
+    attempts: int = Field(0, description="How often it, or a part of it, was begun")
+    error: JobError | None = Field(None, description="Why it has no result")
     outputs: Mapping[str, str] = Field(default_factory=dict, description="Document outputs by name")
-    links: Links
-    metadata: Mapping[str, object] = Field(default_factory=dict)
-    tag: str | None = None
-    idempotency_key: str | None = None
+    links: Links = Field(description="Where to go from here")
+    metadata: Mapping[str, object] = Field(default_factory=dict, description="Yours, echoed")
+    tag: str | None = Field(None, description="Yours, echoed")
+    idempotency_key: str | None = Field(None, description="The key it was submitted with")
 
 
 class JobList(Strict):
     """One page of a listing, newest first."""
 
-    jobs: tuple[Job, ...]
+    jobs: tuple[Job, ...] = Field(description="As `GET /v1/jobs/{id}` shows each")
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null: this is the last")
 
 
 class DeadLetter(Strict):
     """A job that gave up on its document or on pages of it, and why."""
 
-    job: Job
+    job: Job = Field(description="The job that gave up")
     pages: Mapping[int, JobError] = Field(description="The failed pages, counted from 1")
 
 

@@ -28,7 +28,7 @@ class KeyRequest(Strict):
 
     name: str = Field("", max_length=100, description="What it is for; shown in lists")
     owner: Owner = Field("", description="Whose jobs it makes and sees; owners never see each other's")
-    scopes: tuple[Scope, ...] = Field((Scope.SUBMIT, Scope.READ), min_length=1)
+    scopes: tuple[Scope, ...] = Field((Scope.SUBMIT, Scope.READ), min_length=1, description="What it may do")
     ttl_s: int | None = Field(None, ge=1, le=3650 * DAY_S, description="Seconds until it ends; null: it does not")
     requests_per_minute: int | None = Field(None, ge=1, le=10_000_000, description="null: as the service is set")
     pages_in_flight: int | None = Field(
@@ -39,27 +39,27 @@ class KeyRequest(Strict):
 class ApiKey(Strict):
     """A key as lists show it; the secret is nowhere."""
 
-    id: str
-    name: str = ""
-    owner: Owner = ""
-    scopes: tuple[Scope, ...]
-    created_at: datetime
-    expires_at: datetime | None = None
-    requests_per_minute: int | None = None
-    pages_in_flight: int | None = None
+    id: str = Field(description="Names the key; part of it, and no secret")
+    name: str = Field("", description="What it is for")
+    owner: Owner = Field("", description="Whose jobs it makes and sees")
+    scopes: tuple[Scope, ...] = Field(description="What it may do")
+    created_at: datetime = Field(description="When it was made")
+    expires_at: datetime | None = Field(None, description="When it ends; null: it does not")
+    requests_per_minute: int | None = Field(None, description="null: as the service is set")
+    pages_in_flight: int | None = Field(None, description="null: as the service is set")
 
 
 class CreatedKey(Strict):
     """A new key, with its secret for the only time."""
 
     key: str = Field(description="Send it as `Authorization: Bearer KEY`; it is shown once and kept nowhere")
-    api_key: ApiKey
+    api_key: ApiKey = Field(description="The key as lists show it")
 
 
 class KeyList(Strict):
     """Every key, oldest first."""
 
-    keys: tuple[ApiKey, ...]
+    keys: tuple[ApiKey, ...] = Field(description="Without their secrets")
 
 
 class KeyRow(Strict):

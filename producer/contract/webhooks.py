@@ -59,23 +59,23 @@ class Outcome:
 class AttemptRecord(Strict):
     """One attempt that was made."""
 
-    at: datetime
+    at: datetime = Field(description="When it was made")
     status: int | None = Field(None, description="HTTP status; null: no answer")
-    error: str = ""
+    error: str = Field("", description="Why there is no answer, or empty")
 
 
 class DeliveryRecord(Strict):
     """A delivery and what came of it; the last 20 attempts are kept."""
 
-    id: str
-    job_id: str
-    type: str
-    url: str
-    state: DeliveryState
+    id: str = Field(description="The event id that the receiver gets, the same on every attempt")
+    job_id: str = Field(description="The job it tells of")
+    type: str = Field(description="The event: `job.succeeded` and so on")
+    url: str = Field(description="Where it goes")
+    state: DeliveryState = Field(description="Where it is")
     attempts: int = Field(description="Attempts since the last time it was asked for")
-    created_at: datetime
-    next_attempt_at: datetime | None = None
-    log: tuple[AttemptRecord, ...] = ()
+    created_at: datetime = Field(description="When the job ended")
+    next_attempt_at: datetime | None = Field(None, description="When it is tried next; null: now, or never again")
+    log: tuple[AttemptRecord, ...] = Field((), description="The last 20 attempts, oldest first")
 
 
 def event_id(job_id: str, run: int) -> str:

@@ -24,6 +24,7 @@ from producer.direct import Producer
 from producer.intake import ProducerLimits
 from producer.remote import RemoteRules
 from tests.contract.job_stores import CPU
+from tests.integration.doorbell import Bells
 from tests.integration.serving import PNG
 from tests.integration.web_site import web_site
 from workers.fetching import Fetcher, FetchLimits
@@ -31,22 +32,6 @@ from workers.heartbeat import LeaseTimes
 
 MAX_BYTES = 200_000
 IO = Worker(queues=(names.QUEUE_FETCH,), holder="io/1", device="io")
-
-
-class Bells:
-    """A queue that only notes what was rung."""
-
-    def __init__(self) -> None:
-        self.rung: list[str] = []
-
-    def ring(self, queue: str) -> None:
-        self.rung.append(queue)
-
-    def publish_webhook(self, event_id: str) -> None:
-        raise AssertionError(event_id)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class Clock:

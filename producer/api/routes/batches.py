@@ -7,20 +7,24 @@ from starlette.concurrency import run_in_threadpool
 
 from producer.api.bodies import JSON, asked_of, media_type, parsed_json
 from producer.api.connected import Connected
-from producer.api.routes.jobs import IdempotencyKey
-from producer.api.schemas import ERRORS, AnySource, Base64Source, BatchRequest
+from producer.api.description import BATCH_BODY
+from producer.api.parameters import BatchId, IdempotencyKey
+from producer.api.schemas import ERRORS, SUBMITTING, AnySource, Base64Source, BatchRequest, known, refusals
 from producer.batches import Document
 from producer.contract.batches import Batch
-from producer.contract.errors import InvalidRequest
+from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.sources import Remote
 
-_BATCH_BODY = {
-    "requestBody": {"required": True, "content": {JSON: {"schema": BatchRequest.model_json_schema()}}},
-}
 router = APIRouter(prefix="/v1/batches", tags=["batches"], responses={**ERRORS})
 
 
-@router.post("", status_code=202, response_model=Batch, openapi_extra=_BATCH_BODY)
+@router.post(
+    "",
+    status_code=202,
+    response_model=Batch,
+    openapi_extra=BATCH_BODY,
+    responses=SUBMITTING | known(Batch, "The batch that an idempotency key leads to"),
+)
 async def submit(
     request: Request, response: Response, producer: Connected, idempotency_key: IdempotencyKey = None
 ) -> Batch:
@@ -37,8 +41,8 @@ async def submit(
     return batch
 
 
-@router.get("/{batch_id}", response_model=Batch)
-def batch(batch_id: str, producer: Connected) -> Batch:
+@router.get("/{batch_id}", response_model=Batch, responses=refusals(NotFound))
+def batch(batch_id: BatchId, producer: Connected) -> Batch:
     """How many of the jobs are in which state; list them with `/v1/jobs?batch=`."""
     return producer.batch(batch_id)
 

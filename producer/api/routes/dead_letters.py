@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from producer.api.connected import Connected
-from producer.api.schemas import ERRORS, DeadLetters
+from producer.api.parameters import JobId, Limit
+from producer.api.schemas import ERRORS, DeadLetters, refusals
+from producer.contract.errors import NotFound
 from producer.contract.jobs import DeadLetter
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], responses={**ERRORS})
 
 
 @router.get("", response_model=DeadLetters)
-def dead_letters(producer: Connected, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> DeadLetters:
+def dead_letters(producer: Connected, limit: Limit = 100) -> DeadLetters:
     """Jobs that gave up on their document or on a page, newest first."""
     return DeadLetters(dead_letters=producer.dead_letters(limit=limit))
 
 
-@router.get("/{job_id}", response_model=DeadLetter)
-def dead_letter(job_id: str, producer: Connected) -> DeadLetter:
+@router.get("/{job_id}", response_model=DeadLetter, responses=refusals(NotFound))
+def dead_letter(job_id: JobId, producer: Connected) -> DeadLetter:
     """One job with the error of each of its failed pages."""
     return producer.dead_letter(job_id)

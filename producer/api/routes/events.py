@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from producer.api.connected import Connected, Stopping
+from producer.api.parameters import LastEventId
 from producer.api.schemas import ERRORS
 from producer.contract.errors import Unavailable
 
@@ -26,7 +27,7 @@ async def events(
     producer: Connected,
     is_stopping: Stopping,
     fleet: Annotated[bool, Query(description="Also `fleet` every two seconds: what `GET /v1/fleet` answers")] = False,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`open` at once, then `job` with `{"job": …}` when one has changed, `deleted` with `{"id": …}` when one is gone.
 

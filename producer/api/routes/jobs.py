@@ -7,45 +7,28 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 
 from producer.api.bodies import submit_body
 from producer.api.connected import Connected
-from producer.api.schemas import ERRORS, JsonJobRequest
+from producer.api.description import FILE_ANSWER, SUBMIT_BODY
+from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId, PageNumber, Redirect
+from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, known, refusals
 from producer.contract import names
+from producer.contract.errors import Expired, NotFound
 from producer.contract.jobs import Job, JobList, JobState
 from producer.contract.listing import PAGE_MAX
+from producer.contract.results import DocumentResult, PageResult
 
-_SUBMIT_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        "request": {"type": "string", "contentMediaType": "application/json"},
-                    },
-                }
-            },
-            "application/json": {"schema": JsonJobRequest.model_json_schema()},
-        },
-    }
-}
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
 _CHUNK_BYTES = 1 << 18
-IdempotencyKey = Annotated[
-    str | None, Header(description="The same key and request make the same job; another request with it is 409")
-]
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS})
 
 
-def _known_job(job_id: str, producer: Connected) -> str:
+def _known_job(job_id: JobId, producer: Connected) -> str:
     """Raises NotFound before the first byte of a stream is sent."""
     return producer.status(job_id).id
 
@@ -53,7 +36,13 @@ def _known_job(job_id: str, producer: Connected) -> str:
 KnownJob = Annotated[str, Depends(_known_job)]
 
 
-@router.post("", status_code=202, response_model=Job, openapi_extra=_SUBMIT_BODY)
+@router.post(
+    "",
+    status_code=202,
+    response_model=Job,
+    openapi_extra=SUBMIT_BODY,
+    responses=SUBMITTING | known(Job, "The job that an idempotency key or `reuse` leads to"),
+)
 async def submit(
     request: Request, response: Response, producer: Connected, idempotency_key: IdempotencyKey = None
 ) -> Job:
@@ -72,15 +61,15 @@ def jobs(
     tag: Annotated[str | None, Query(min_length=1, max_length=64, description="With this tag")] = None,
     batch: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="Of this batch; not with `tag`")] = None,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="At most this many")] = 50,
 ) -> JobList:
     """Jobs that are kept, newest first. A page may be shorter than `limit`: go on until `next_cursor` is null."""
     return producer.jobs(status=status or (), tag=tag, batch=batch, cursor=cursor, limit=limit)
 
 
-@router.get("/{job_id}", response_model=Job)
+@router.get("/{job_id}", response_model=Job, responses=refusals(NotFound))
 async def status(
-    job_id: str, producer: Connected, wait: Annotated[float, Query(ge=0, le=60, description="Seconds")] = 0
+    job_id: JobId, producer: Connected, wait: Annotated[float, Query(ge=0, le=60, description="Seconds")] = 0
 ) -> Job:
     """The job; with `wait`, as soon as it is terminal or the seconds are over."""
     deadline = time.monotonic() + wait
@@ -93,11 +82,11 @@ async def status(
     return job
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/{job_id}/events", response_class=EventSourceResponse, responses=refusals(NotFound))
 async def events(
     job_id: KnownJob,
     producer: Connected,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d+-\d+$")] = None,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens to the job, as it happens; ends with the job. `Last-Event-ID` resumes without a gap."""
     after, pause_s = last_event_id or "0", _POLL_FIRST_S
@@ -113,38 +102,38 @@ async def events(
         await asyncio.sleep(pause_s)
 
 
-@router.post("/{job_id}/cancel", response_model=Job)
-def cancel(job_id: str, producer: Connected) -> Job:
+@router.post("/{job_id}/cancel", response_model=Job, responses=refusals(NotFound))
+def cancel(job_id: JobId, producer: Connected) -> Job:
     """Stop the job; a job that has ended stays as it is."""
     return producer.cancel(job_id)
 
 
-@router.post("/{job_id}/retry", status_code=202, response_model=Job)
-def retry(job_id: str, producer: Connected) -> Job:
+@router.post("/{job_id}/retry", status_code=202, response_model=Job, responses=refusals(NotFound, Expired))
+def retry(job_id: JobId, producer: Connected) -> Job:
     """Run an ended job again where it has no result; one that has succeeded or not ended is refused."""
     return producer.retry(job_id)
 
 
-@router.delete("/{job_id}", status_code=204)
-def delete(job_id: str, producer: Connected) -> None:
+@router.delete("/{job_id}", status_code=204, responses=refusals(NotFound))
+def delete(job_id: JobId, producer: Connected) -> None:
     """Delete the job with everything that was stored for it; a running one stops."""
     producer.delete(job_id)
 
 
-@router.get("/{job_id}/result")
-def result(job_id: str, producer: Connected) -> Response:
+@router.get("/{job_id}/result", response_model=DocumentResult, responses=RESULTS)
+def result(job_id: JobId, producer: Connected) -> Response:
     """The document result."""
     return Response(producer.result(job_id), media_type="application/json")
 
 
-@router.get("/{job_id}/pages/{page}")
-def page(job_id: str, page: int, producer: Connected) -> Response:
+@router.get("/{job_id}/pages/{page}", response_model=PageResult, responses=RESULTS)
+def page(job_id: JobId, page: PageNumber, producer: Connected) -> Response:
     """One page, counted from 1, as soon as it is done."""
     return Response(producer.page(job_id, page), media_type="application/json")
 
 
-@router.get("/{job_id}/files/{name}")
-def file(job_id: str, name: str, producer: Connected, redirect: bool = True) -> Response:
+@router.get("/{job_id}/files/{name}", responses=FILE_ANSWER | refusals(NotFound, Expired))
+def file(job_id: JobId, name: FileName, producer: Connected, redirect: Redirect = True) -> Response:
     """A result file: a redirect to the object store, or, from a local one and with `redirect=false`, the bytes."""
     address = producer.locate(job_id, name)
     if address and redirect:

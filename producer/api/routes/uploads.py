@@ -8,15 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from producer.api.connected import Connected
-from producer.api.schemas import ERRORS
+from producer.api.description import UPLOAD_BODY
+from producer.api.parameters import UploadId
+from producer.api.schemas import ERRORS, refusals
+from producer.contract.errors import Expired, NotFound, TooLarge, UnsupportedMedia
 from producer.contract.sources import Upload
 
-_BINARY_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"], responses={**ERRORS})
 
 
@@ -26,8 +23,13 @@ def create(producer: Connected) -> Upload:
     return producer.uploads.create()
 
 
-@router.put("/{upload_id}", status_code=204, openapi_extra=_BINARY_BODY)
-async def put(upload_id: str, request: Request, producer: Connected) -> None:
+@router.put(
+    "/{upload_id}",
+    status_code=204,
+    openapi_extra=UPLOAD_BODY,
+    responses=refusals(NotFound, Expired, TooLarge, UnsupportedMedia),
+)
+async def put(upload_id: UploadId, request: Request, producer: Connected) -> None:
     """Send the document of an upload, where the object store has no addresses of its own."""
     with tempfile.TemporaryFile() as file:
         async for chunk in request.stream():

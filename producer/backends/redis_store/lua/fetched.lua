@@ -4,6 +4,7 @@ local id, n = ARGV[1], ARGV[2]
 local unit = held(id, n, ARGV[3])
 if not unit then return {'stale', ''} end
 if field(id, 'cancel_requested') then return {'cancelled', ''} end
+recount(id, true) -- from the line of those who fetch to that of its device
 redis.call('HSET', job_key(id), 'source', ARGV[4], 'queue', ARGV[5])
 unit.waits = 0
 return {'held', put_back(id, n, unit, 0)}

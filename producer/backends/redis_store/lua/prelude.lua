@@ -7,8 +7,8 @@
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
 -- forgotten:{id}   that a job was deleted
 -- flight:{owner}   pages of the owner's unfinished jobs
--- changes          a stream: jobs that have changed, and whose they are
 -- list:{owner}:{state}, and the same with :t:{tag} or :b:{batch}   ids, all with one score: they sort by their time
+-- changes          a stream: jobs that have changed, and whose they are
 -- due              job or job/unit -> when to look at it again
 -- load             {queue}|{priority}|{waiting, unopened or running} -> pages, or documents that nobody has opened
 -- minute:{n}       what happened in a minute, by slots of 10 s

@@ -1,0 +1,1 @@
+"""What one API process answers under many callers at once."""

@@ -1,0 +1,83 @@
+"""`make bench-api`: callers against one API process on a Redis and a folder of its own, as a table and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.api.load import Callers, Tally, run
+from tests.servers.redis import redis_server
+
+_RESULTS = Path("benchmarks/results/api.json")
+_READY_S = 30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--polling", type=int, default=200)
+    parser.add_argument("--following", type=int, default=50)
+    parser.add_argument("--submitting", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=30)
+    callers = Callers(**vars(parser.parse_args()))
+    with tempfile.TemporaryDirectory() as folder, redis_server() as redis, _api(redis.database_url(0), folder) as api:
+        address, process = api
+        tally = asyncio.run(run(address, callers))
+        resident_mib = process.memory_info().rss / 2**20
+        busy = sum(process.cpu_times()[:2])
+    _print(callers, tally, resident_mib=resident_mib, busy_s=busy)
+
+
+@contextmanager
+def _api(redis_url: str, folder: str) -> Iterator[tuple[str, psutil.Process]]:
+    environment = os.environ | {"OCRFLEET_REDIS_URL": redis_url, "OCRFLEET_STORE_URL": f"file://{folder}/objects"}
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [sys.executable, "-m", "workers", "api", "--fd", str(listener.fileno())]
+        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()])
+    try:
+        deadline = time.monotonic() + _READY_S
+        while httpx.get(f"{address}/health/ready", timeout=_READY_S).status_code != 200:
+            if time.monotonic() > deadline:
+                raise SystemExit("the API did not become ready")
+            time.sleep(0.1)
+        yield address, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _print(callers: Callers, tally: Tally, *, resident_mib: float, busy_s: float) -> None:
+    rows = {kind: _quantiles(took) for kind, took in sorted(tally.took_ms.items())}
+    print(f"{callers.polling} polling, {callers.following} following, {callers.submitting} submitting")  # noqa: T201
+    print(f"{'answer':>10} {'count':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8}")  # noqa: T201
+    for kind, row in rows.items():
+        numbers = " ".join(f"{row[name]:>8.1f}" for name in ("p50", "p95", "p99", "max"))
+        print(f"{kind:>10} {row['count']:>8.0f} {numbers}")  # noqa: T201
+    print(f"events {tally.events}, failures {len(tally.failures)}, API {resident_mib:.0f} MiB, {busy_s:.1f} s busy")  # noqa: T201
+    _RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    found = {"answers": rows, "events": tally.events, "failures": tally.failures[:20], "resident_mib": resident_mib}
+    _RESULTS.write_text(json.dumps(found, indent=2))
+
+
+def _quantiles(took_ms: list[float]) -> dict[str, float]:
+    ordered = sorted(took_ms)
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+    found = {name: ordered[min(int(len(ordered) * share), len(ordered) - 1)] for name, share in shares.items()}
+    return {"count": float(len(ordered)), **found}
+
+
+if __name__ == "__main__":
+    main()

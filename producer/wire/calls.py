@@ -1,0 +1,130 @@
+"""One exchange with the service: a call, its answer, and another try where that is safe. No I/O happens here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from io import RawIOBase
+from typing import BinaryIO, TypeAlias, TypeVar
+
+from producer.contract import errors
+
+TRIES = 3
+_FIRST_PAUSE_S, _PAUSE_MAX_S = 0.2, 10.0
+_T = TypeVar("_T")
+# What documents are read from.
+Stream: TypeAlias = BinaryIO | RawIOBase
+# One part of a multipart body: file name, content, media type.
+Part: TypeAlias = tuple[str | None, Stream | str, str]
+Param: TypeAlias = str | float | list[str]
+_BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
+    kind.code: kind
+    for kind in (
+        errors.InvalidRequest,
+        errors.TooLarge,
+        errors.UnsupportedMedia,
+        errors.IdempotencyMismatch,
+        errors.SourceForbidden,
+        errors.SourceUnreachable,
+        errors.NotFound,
+        errors.NotFinished,
+        errors.Expired,
+        errors.Unauthorized,
+        errors.Forbidden,
+        errors.RateLimited,
+        errors.Unavailable,
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A request to be made. url: a path of the service, or an address of the object store, which gets no key of ours.
+
+    target: where the body of a good answer goes; None: into the answer. is_safe: doing it twice is doing it once.
+    """
+
+    method: str
+    url: str
+    params: Mapping[str, Param] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    json: object = None
+    files: Mapping[str, Part] | None = None
+    content: Stream | None = None
+    target: BinaryIO | None = None
+    is_safe: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """A time to let pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What came back; `status` is 0 and `content` the reason when nothing did."""
+
+    status: int
+    content: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# What a verb does: calls and pauses in order, and what it makes of the answers. A pause is answered with None.
+Steps: TypeAlias = Generator[Call | Pause, Answer | None, _T]
+
+
+def send(call: Call) -> Steps[Answer]:
+    """Make the call, again where the service asks for it or did not answer and it is safe.
+
+    Raises: the errors of `Producer`; Unavailable: no answer, or none that is ours.
+    """
+    pause_s = _FIRST_PAUSE_S
+    for tries_left in reversed(range(TRIES)):
+        answer = yield call
+        if answer is None:
+            raise TypeError("a call was answered like a pause")
+        error = error_of(answer, call)
+        if error is None:
+            return answer
+        if not (error.retryable and tries_left and (call.is_safe or answer.status)):
+            raise error
+        _rewind(call)
+        yield Pause(seconds=min(_retry_after_s(answer, pause_s), _PAUSE_MAX_S))
+        pause_s *= 2
+    raise errors.Unavailable()
+
+
+def error_of(answer: Answer, call: Call) -> errors.OcrFleetError | None:
+    """The error of an answer, as the class that `Producer` would have raised; None: it is good."""
+    if answer.status == 0:
+        return errors.Unavailable(f"the service cannot be reached: {answer.content.decode()}")
+    if answer.status < 400:
+        return None
+    try:
+        body = json.loads(answer.content)["error"]
+        code, message, details = body["code"], body["message"], body["details"]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
+        where = "the service" if call.url.startswith("/") else "the object store"
+        return errors.Unavailable(f"{where} answered HTTP {answer.status} without an error body")
+    if code == errors.RateLimited.code:
+        return errors.RateLimited(message, retry_after_s=_retry_after_s(answer, _FIRST_PAUSE_S), details=details)
+    if code in _BY_CODE:
+        return _BY_CODE[code](message, details=details)
+    return errors.JobFailed(code, message)
+
+
+def _rewind(call: Call) -> None:
+    streams = [call.content, call.target, *(part[1] for part in (call.files or {}).values())]
+    for stream in streams:
+        if stream is not None and not isinstance(stream, str):
+            stream.seek(0)
+    if call.target is not None:
+        call.target.truncate()
+
+
+def _retry_after_s(answer: Answer, otherwise_s: float) -> float:
+    asked = answer.headers.get("retry-after", "")
+    return float(asked) if asked.isdecimal() else otherwise_s

@@ -1,0 +1,178 @@
+"""The HTTP clients, blocking and awaited: verbs, tries, uploads, events; and webhooks as a receiver sees them."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from inspect import isfunction
+from pathlib import Path
+
+import pytest
+from standardwebhooks import Webhook
+
+from producer import AsyncOcrFleetClient, OcrFleetClient, verify_webhook
+from producer.backends.memory_objects import MemoryObjectStore
+from producer.backends.redis_store import RedisJobStore
+from producer.contract.errors import NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
+from producer.contract.jobs import JobState
+from producer.contract.webhooks import event_body
+from producer.wire import verbs
+from producer.wire.calls import TRIES
+from tests.integration.serving import PNG, work
+
+SECRET = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"
+
+
+def test_both_clients_have_every_verb() -> None:
+    public = {name: verb for name, verb in vars(verbs).items() if isfunction(verb) and not name.startswith("_")}
+    wanted = {name for name, verb in public.items() if verb.__module__ == verbs.__name__}
+    for client in (OcrFleetClient, AsyncOcrFleetClient):
+        assert wanted | {"events", "close"} <= set(vars(client)), client
+
+
+def test_the_awaited_client_does_what_the_blocking_one_does(
+    server: str, store: RedisJobStore, objects: MemoryObjectStore, tmp_path: Path
+) -> None:
+    async def follow() -> None:
+        async with AsyncOcrFleetClient(server) as client:
+            job = await client.submit(io.BytesIO(PNG), filename="page.png", tag="t")
+            with pytest.raises(WaitTimeout):
+                await client.wait(job.id, timeout_s=0)
+            await asyncio.to_thread(work, store, objects, job.id)
+            assert (await client.wait(job.id)).status is JobState.SUCCEEDED
+            assert [event.type async for event in client.events(job.id)][-1] == "job.succeeded"
+            await client.download(job.id, "result.json", tmp_path / "result.json")
+            assert [one.id for one in (await client.jobs(tag="t")).jobs] == [job.id]
+            source = await client.upload(PNG, filename="large.png")
+            assert (await client.submit(source)).status is JobState.QUEUED
+            with pytest.raises(NotFound):
+                await client.status("0" * 32)
+
+    asyncio.run(follow())
+    assert json.loads((tmp_path / "result.json").read_text()) == {"pages": []}
+
+
+def test_an_upload_tells_how_much_of_it_was_sent(client: OcrFleetClient, tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(PNG + b"\0" * 600_000)
+    told: list[tuple[int, int]] = []
+    source = client.upload(tmp_path / "large.png", progress=lambda sent, total: told.append((sent, total)))
+    size = len(PNG) + 600_000
+    assert len(told) > 3
+    assert told == sorted(told)
+    assert told[-1] == (size, size)
+    assert client.submit(source).status is JobState.QUEUED
+
+
+def test_an_address_is_submitted_and_refused_as_straight(client: OcrFleetClient) -> None:
+    assert client.submit("https://documents.example/page.png").status is JobState.QUEUED
+    with pytest.raises(SourceForbidden):
+        client.submit("http://169.254.169.254/latest")
+
+
+def test_events_resume_after_the_one_that_was_seen(
+    client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
+) -> None:
+    job = client.submit(PNG)
+    work(store, objects, job.id)
+    events = list(client.events(job.id))
+    assert [event.type for event in events] == ["job.queued", "job.started", "page.done", "job.succeeded"]
+    assert list(client.events(job.id, after=events[1].id)) == events[2:]
+    with pytest.raises(NotFound):
+        next(client.events("0" * 32))
+
+
+class Flaky(BaseHTTPRequestHandler):
+    """Answers as it was told to, and keeps what it got."""
+
+    plan: list[int]
+    got: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.got.append((self.headers.get("Idempotency-Key", ""), body))
+        self._answer()
+
+    def do_GET(self) -> None:
+        self.got.append(("", b""))
+        self._answer()
+
+    def _answer(self) -> None:
+        status = self.plan.pop(0)
+        if not status:
+            self.close_connection = True
+            return
+        error = {"error": {"code": "unavailable", "message": "m", "details": {}}, "request_id": None}
+        body = json.dumps(error if status >= 400 else {"jobs": [], "next_cursor": None}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def flaky(*statuses: int) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    got: list[tuple[str, bytes]] = []
+    handler = type("Planned", (Flaky,), {"plan": list(statuses), "got": got})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_what_is_refused_for_a_while_or_not_answered_is_tried_again() -> None:
+    with flaky(503, 0, 200) as (address, got), OcrFleetClient(address) as client:
+        assert client.jobs().jobs == ()
+    assert len(got) == 3
+
+
+def test_tries_have_an_end() -> None:
+    with flaky(*[503] * 9) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+        client.jobs()
+    assert len(got) == TRIES
+
+
+def test_a_submission_is_repeated_whole_and_under_the_same_key() -> None:
+    with flaky(0, 503, 503) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+        client.submit(PNG)
+    assert len({key for key, _ in got}) == 1
+    assert all(PNG in body for _, body in got)
+
+
+def test_what_may_not_be_done_twice_is_not_repeated_without_an_answer() -> None:
+    with flaky(0, 200) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+        client.retry("0" * 32)
+    assert len(got) == 1
+
+
+def test_a_receiver_verifies_a_webhook(
+    client: OcrFleetClient, store: RedisJobStore, objects: MemoryObjectStore
+) -> None:
+    job = client.submit(PNG)
+    work(store, objects, job.id)
+    body, now = event_body(client.status(job.id), "job.succeeded"), datetime.now(tz=UTC)
+    headers = {
+        "Webhook-Id": f"evt_{job.id}",
+        "Webhook-Timestamp": str(int(now.timestamp())),
+        "Webhook-Signature": Webhook(SECRET).sign(f"evt_{job.id}", now, body),
+    }
+    event = verify_webhook(body.encode(), headers, secret=SECRET)
+    assert (event.type, event.data.id) == ("job.succeeded", job.id)
+    with pytest.raises(Unauthorized):
+        verify_webhook(body.replace("succeeded", "failed"), headers, secret=SECRET)
+    with pytest.raises(Unauthorized):
+        verify_webhook(body, headers | {"Webhook-Timestamp": "1600000000"}, secret=SECRET)
