@@ -35,6 +35,7 @@ _BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
         errors.Unauthorized,
         errors.Forbidden,
         errors.RateLimited,
+        errors.NotServed,
         errors.Unavailable,
     )
 }

@@ -33,6 +33,7 @@ def connect(settings: Settings | None = None) -> Producer:
         webhooks_signed=settings.webhook_secret is not None,
         upload_ttl_s=settings.upload_ttl_s,
         remote=remote_rules(settings),
+        refuses_unserved=settings.unserved == "refuse",
     )
     return Producer(RedisJobStore(redis_url), connect_objects(settings), connect_queue(settings), limits)
 

@@ -12,7 +12,7 @@ from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
-from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
+from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, NotServed, WaitTimeout
 from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
@@ -105,21 +105,21 @@ class Producer:
         idempotency_key: str | None,
     ) -> tuple[Job, bool]:
         """`submit` for a parsed request: the job, and whether it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        submission = self._submission(request, idempotency_key)
         return self._accepted(self._intake.accept(stream, submission, filename=filename))
 
     def submit_remote(
         self, remote: Remote, request: JobRequest, *, idempotency_key: str | None = None
     ) -> tuple[Job, bool]:
         """`submit` for a document that is elsewhere: the job, and whether it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        submission = self._submission(request, idempotency_key)
         return self._accepted(self._intake.accept_remote(remote, submission))
 
     def submit_batch(
         self, sources: Sequence[Remote | Document], request: JobRequest, *, idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """A job of each source, all or none: the batch, and whether anything of it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        submission = self._submission(request, idempotency_key)
         batch_id, is_new = accept_batch(self._intake, sources, submission)
         return self.batch(batch_id), is_new
 
@@ -314,9 +314,22 @@ class Producer:
         with self.open(job_id, name) as stream, target.open("wb") as file:
             shutil.copyfileobj(stream, file)
 
+    def _submission(self, request: JobRequest, idempotency_key: str | None) -> Submission:
+        """Raises: NotServed."""
+        if self._limits.refuses_unserved:
+            self._check_served(request.device)
+        return Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+
     def _accepted(self, submitted: Submitted) -> tuple[Job, bool]:
         self._intake.ring(submitted.ring)
         return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
+
+    def _check_served(self, device: str) -> None:
+        """Raises: NotServed."""
+        devices = {worker.device for worker in self._store.fleet.workers()}
+        if not any(names.queue_of(device) in names.queues_served_by(one) for one in devices):
+            known = ", ".join(sorted(devices)) or "none"
+            raise NotServed(f"no worker serves device={device!r}; devices with workers: {known}")
 
     def _file_key(self, job_id: str, name: str) -> str:
         key = names.file_key(self._record(job_id).job.id, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +41,9 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(32 * MIB, ge=1024, description="Largest JSON body, with documents in Base64 in it")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")
     max_open_jobs: int = Field(1_000_000, ge=1, description="Jobs that may wait or run; more are refused for a while")
+    unserved: Literal["park", "refuse"] = Field(
+        "park", description="A job for a device that no worker serves: `park` lets it wait, `refuse` answers not_served"
+    )
     unit_pages: int = Field(4, ge=1, le=1_000, description="Pages that one worker reads before others get a turn")
     max_page_pixels: int = Field(178_956_970, ge=1, description="Largest page read")
     job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")

@@ -51,6 +51,7 @@ class Presence:
         self._started_at = datetime.now(tz=UTC)
         self._changed = threading.Event()
         self._is_over = False
+        self.is_leaving = False  # the node is asked to drain
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     @property
@@ -87,10 +88,9 @@ class Presence:
         self._thread.join()
 
     def _run(self) -> None:
-        is_wanted = True
         while not self._is_over:
             try:
-                is_wanted = self._fleet.beat(self._report(is_wanted), ttl_s=self._beat_s * _MISSED_BEATS)
+                self.is_leaving = not self._fleet.beat(self._report(), ttl_s=self._beat_s * _MISSED_BEATS)
             except Unavailable as error:
                 _log.warning("beat_missed", reason=error.message)
             if self._changed.wait(self._beat_s):
@@ -100,7 +100,7 @@ class Presence:
         except Unavailable as error:
             _log.warning("leave_missed", reason=error.message)
 
-    def _report(self, is_wanted: bool) -> WorkerReport:
+    def _report(self) -> WorkerReport:
         now = self._now
         return WorkerReport(
             id=self.id,
@@ -108,7 +108,7 @@ class Presence:
             pid=self._process.pid,
             device=now.device,
             kind=kind_of(now.device),
-            state=now.state if is_wanted else WorkerState.DRAINING,
+            state=WorkerState.DRAINING if self.is_leaving else now.state,
             runtime=now.runtime,
             pages_done=now.pages,
             pages_per_second=round(now.pages_per_second, 3),

@@ -70,6 +70,7 @@ class _Unit:
 
     claim: Claim
     heartbeat: Heartbeat
+    is_leaving: Callable[[], bool]
     bodies: dict[int, bytes] = field(default_factory=dict)
 
     @property
@@ -102,11 +103,14 @@ class UnitProcessor:
         self._reader = PageReader(engine, objects)
         self._ending = Ending(engine=engine, store=store, objects=objects)
 
-    def work(self, *, keep_message: Callable[[], None]) -> bool:
+    def work(self, *, keep_message: Callable[[], None], is_leaving: Callable[[], bool] = lambda: False) -> bool:
         """Take the unit whose turn it is and do it; False: there was none. Raises: Unavailable: Redis is gone.
 
+        is_leaving: whether this worker is to end; then it gives the unit back after the page that it reads.
         Safe to repeat: objects have fixed keys, pages are counted once, a stale lease changes nothing.
         """
+        if is_leaving():
+            return False
         claim = self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
         if claim is None:
             return False
@@ -122,7 +126,7 @@ class UnitProcessor:
             on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
         with heartbeat:
-            self._do(_Unit(claim=claim, heartbeat=heartbeat))
+            self._do(_Unit(claim=claim, heartbeat=heartbeat, is_leaving=is_leaving))
         return True
 
     def _do(self, unit: _Unit) -> None:
@@ -151,6 +155,9 @@ class UnitProcessor:
         with _LazyDocument(lambda: self._open(unit)) as document:
             plan = unit.claim.plan or self._plan(unit, document())
             for page in self._uncounted(unit, plan):
+                if unit.is_leaving():
+                    self._give_back(unit)
+                    return
                 self._read_page(unit, page, document)
         self._complete(unit)
 
@@ -252,6 +259,11 @@ class UnitProcessor:
         delay_s = min(_RETRY_FIRST_S * 2**doublings, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
         _log.warning("unit_postponed", job_id=unit.job_id, delay_s=round(delay_s, 1), reason=error.message)
         self._answered(self._leases.release(unit.lease, delay_s=delay_s))
+
+    def _give_back(self, unit: _Unit) -> None:
+        """This worker ends: another one goes on after the pages that are counted."""
+        _log.info("unit_given_back", job_id=unit.job_id, unit=unit.lease.unit)
+        self._answered(self._leases.release(unit.lease, delay_s=0))
 
     def _abandon(self, lease: Lease, page: int, why: JobError) -> None:
         """A runtime's call cannot be interrupted: give the unit back, counted against the page, and end the process.
