@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue screenshots lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-scaling bench-autoscale screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -29,6 +29,12 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 
 bench-queue: .venv/dev.stamp ## what queue, record and store cost
 	@mkdir -p build/bench && OCRFLEET_STAND_IN_DIR=build/bench $(BIN)/python -m benchmarks.queue
+
+bench-scaling: .venv/dev.stamp ## what a second process on a second core adds
+	@$(BIN)/python -m benchmarks.scaling
+
+bench-autoscale: .venv/dev.stamp ## a simulated day under the autoscaling policy, and under list-length scaling
+	@$(BIN)/python -m benchmarks.autoscale
 
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)

@@ -12,12 +12,22 @@ from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
-from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, NotServed, WaitTimeout
-from producer.contract.fleet import FleetView
+from producer.contract.errors import (
+    Expired,
+    InvalidRequest,
+    JobFailed,
+    NotFinished,
+    NotFound,
+    NotServed,
+    Unavailable,
+    WaitTimeout,
+)
+from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.listing import PAGE_MAX, JobFilter
+from producer.contract.measures import Observed
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.sources import Remote
 from producer.contract.webhooks import DeliveryRecord
@@ -266,7 +276,29 @@ class Producer:
 
     def fleet(self) -> FleetView:
         """The workers, the work that waits for them, and what they got done in the last hour."""
-        return fleet_view(self._store.fleet.workers(), self._store.fleet.load(), {})
+        fleet = self._store.fleet
+        desired = {decision.kind: decision.desired_workers for decision in fleet.decisions()}
+        return fleet_view(fleet.workers(), fleet.load(), desired)
+
+    def observed(self) -> Observed:
+        """All that metrics are made of."""
+        fleet = self._store.fleet
+        return Observed(
+            workers=fleet.workers(),
+            load=fleet.load(),
+            decisions=fleet.decisions(),
+            counts=fleet.counts(),
+            webhooks=self._store.outbox.backlog(),
+        )
+
+    def scale_of(self, kind: str) -> ScaleDecision:
+        """How many workers a kind of device should have. Raises: NotFound; Unavailable: nobody says so now."""
+        if kind not in names.DEVICE_KINDS:
+            raise NotFound(f"{kind[:32]!r} is no kind of device; known are {', '.join(names.DEVICE_KINDS)}")
+        for decision in self._store.fleet.decisions():
+            if decision.kind == kind:
+                return decision
+        raise Unavailable("no io worker observes the fleet: start one with `ocrfleet worker --role io`")
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""

@@ -33,6 +33,17 @@ def worker(
 
 
 @app.command()
+def autoscale(
+    most: Annotated[int, typer.Option("--max", min=1, max=1024, help="Nodes that this machine has room for")],
+    device: Annotated[str, typer.Option(help="What each node is pinned to")] = "cpu",
+) -> None:
+    """Start and drain nodes on this machine, as the work needs them; the io worker decides how many."""
+    from workers.autoscaler.local import run_local_scaler
+
+    run_local_scaler(device=device, most=most)
+
+
+@app.command()
 def up(
     devices: Annotated[
         str | None, typer.Option(help="A node on each: `cpu,gpu:0`; `cpu,cpu` shares the cores out. Default: all found")

@@ -25,6 +25,7 @@ from producer.contract.leases import Worker
 from producer.contract.ports import Fleet, JobStore, Queue
 from producer.settings import Settings, load_settings
 from workers import failpoints
+from workers.autoscaler.observer import Observer, limits_of
 from workers.deliver import WebhookDelivery
 from workers.fetching import Fetcher, FetchLimits
 from workers.fleet.pinning import inside, pin_process
@@ -32,7 +33,7 @@ from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.presence import Presence
 from workers.reconciler import Reconciler
-from workers.settings import WorkerSettings
+from workers.settings import AutoscaleSettings, WorkerSettings
 from workers.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Child:
 
         self.presence.start()
         began = time.monotonic()
-        engine = ObservedEngine(_engine(worker), device=worker.device, on_page=lambda _: self.presence.page_read())
+        engine = ObservedEngine(_engine(worker), device=worker.device, on_page=self.presence.page_read)
         loaded = time.monotonic()
         engine.warm_up()
         _log.info(
@@ -101,7 +102,7 @@ class Child:
 
 
 _child: Child | None = None
-_stop_reconciler = threading.Event()
+_stop_upkeep = threading.Event()
 
 
 def child() -> Child:
@@ -140,7 +141,9 @@ def _start_parent(**_signal: object) -> None:
         kept = timedelta(seconds=settings.job_ttl_s + settings.result_ttl_s)
         sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
         reconciler = Reconciler(store, connect_queue(settings), sweep)
-        threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
+        observer = Observer(store, limits_of(AutoscaleSettings()))
+        for run in (reconciler.run, observer.run):
+            threading.Thread(target=run, args=(_stop_upkeep,), name=run.__qualname__, daemon=True).start()
 
 
 def _drain_on_sigterm(fleet: Fleet, *, within_s: float) -> None:
@@ -166,7 +169,7 @@ def _drain_on_sigterm(fleet: Fleet, *, within_s: float) -> None:
 
 
 def _stop_parent(**_signal: object) -> None:
-    _stop_reconciler.set()
+    _stop_upkeep.set()
 
 
 def _stop_child(**_signal: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -125,7 +126,8 @@ class UnitProcessor:
             bounds=self._limits.page,
             on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
-        with heartbeat:
+        marks = {"job_id": claim.lease.job_id, "attempt": claim.record.job.attempts, "device": self._worker.device}
+        with heartbeat, structlog.contextvars.bound_contextvars(**marks):
             self._do(_Unit(claim=claim, heartbeat=heartbeat, is_leaving=is_leaving))
         return True
 
@@ -172,6 +174,7 @@ class UnitProcessor:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
         self._held(unit, self._leases.begin(unit.lease, page))
         unit.heartbeat.begin_page(page)
+        began = time.monotonic()
         crash = unit.claim.crashes.get(page)
         if crash and crash.times >= self._limits.max_attempts:
             message = f"given up after {crash.times} tries: {crash.message}"
@@ -183,6 +186,8 @@ class UnitProcessor:
         reach("after_put")
         unit.heartbeat.end_page()
         self._held(unit, self._leases.page(unit.lease, page, error=result.error))
+        took_ms = round((time.monotonic() - began) * 1000)
+        _log.info("page_read", page=page, status=result.status, took_ms=took_ms)
         reach("after_commit")
 
     def _open(self, unit: _Unit) -> Document:

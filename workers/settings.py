@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from workers.fleet.devices import DEVICE_DIR
@@ -37,3 +37,24 @@ class WorkerSettings(BaseSettings):
     failpoint: str = Field("", description="For tests: where this process stops, see workers/failpoints.py")
     failpoint_dir: Path | None = Field(None, description="For tests: where failpoints keep their counts")
     max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")
+
+
+class WorkersOfKind(BaseModel):
+    """The fewest and the most workers of one kind of device."""
+
+    min: int = Field(0, ge=0)
+    max: int = Field(100, ge=0)
+
+
+class AutoscaleSettings(BaseSettings):
+    """How many workers each kind of device should have; read by the io worker, which decides."""
+
+    model_config = SettingsConfigDict(env_prefix="OCRFLEET_AUTOSCALE_", frozen=True, extra="ignore")
+
+    kinds: dict[str, WorkersOfKind] = Field(
+        {}, description='JSON: `{"gpu": {"min": 0, "max": 8}}`; of the others as many as 100'
+    )
+    target_wait_s: float = Field(30, gt=0, description="How long work may wait")
+    cold_start_s: float = Field(30, ge=0, description="From asking for a worker until it reads: node, image, models")
+    cool_down_s: float = Field(180, ge=0, description="How long fewer must have been enough before there are fewer")
+    page_s: float = Field(1, gt=0, description="Of a page on one worker, until it is measured")

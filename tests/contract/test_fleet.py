@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from producer.contract.fleet import FleetWorker, LineLoad, WorkerReport, WorkerState
+from producer.contract.fleet import FleetWorker, LineLoad, ScaleDecision, WorkerReport, WorkerState
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import Lease, Plan
 from tests.contract.job_stores import JobStores
@@ -193,3 +193,18 @@ def _read(stores: JobStores, *, failed: int) -> Lease:
     for page in (1, 2, 3):
         stores.leases.page(lease, page, error=BROKEN if page == failed else None)
     return lease
+
+
+# --- how many there should be
+
+
+def test_a_decision_is_told_by_kind_until_its_time_is_over(stores: JobStores) -> None:
+    def decision(kind: str, desired: int) -> ScaleDecision:
+        return ScaleDecision(kind=kind, waiting_pages=1, running_pages=2, seconds_of_work=3.5, desired_workers=desired)
+
+    stores.fleet.decide(decision("cpu", 1), ttl_s=60)
+    stores.fleet.decide(decision("cpu", 2), ttl_s=60)
+    stores.fleet.decide(decision("gpu", 3), ttl_s=0.05)
+    while len(found := stores.fleet.decisions()) > 1:
+        assert [one.kind for one in found] == ["gpu", "cpu"]
+    assert found == [decision("cpu", 2)]

@@ -14,7 +14,7 @@ from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
 from producer.client import OcrFleetClient
 from producer.contract.errors import NotServed
-from producer.contract.fleet import FleetView
+from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import JobState
 from producer.direct import Producer
 from tests.contract.test_fleet import report
@@ -80,3 +80,13 @@ def test_a_job_for_a_device_that_no_worker_serves_is_refused_where_that_is_set(
         with pytest.raises(NotServed, match="gpu:0"):
             producer.submit(PNG, device=asked)
         assert list(objects.keys("")) == []
+
+
+def test_how_many_workers_there_should_be_is_told_by_kind(http: httpx.Client, store: RedisJobStore) -> None:
+    assert http.get("/v1/autoscale/toaster").status_code == 404
+    unobserved = http.get("/v1/autoscale/gpu")
+    assert (unobserved.status_code, unobserved.json()["error"]["code"]) == (503, "unavailable")
+    decided = {"kind": "gpu", "waiting_pages": 9, "running_pages": 1, "seconds_of_work": 20.0, "desired_workers": 3}
+    store.fleet.decide(ScaleDecision.model_validate(decided), ttl_s=60)
+    assert http.get("/v1/autoscale/gpu").json() == decided
+    assert http.get("/v1/fleet").json()["kinds"][0]["desired_workers"] == 3
