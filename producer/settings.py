@@ -27,6 +27,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir, description="Where an embedded system keeps its data")
     redis_url: str | None = Field(None, description="Redis for jobs and queue; default: the running embedded one")
+    broker_url: str | None = Field(None, description="Redis for messages alone; default: that of REDIS_URL")
     store_url: str | None = Field(None, description="`file:///path` or `s3://bucket/prefix`")
     s3_endpoint_url: str | None = Field(None, description="For S3 servers other than Amazon's")
     s3_region: str | None = Field(None, description="Region of the bucket")

@@ -135,6 +135,7 @@ def _start_parent(**_signal: object) -> None:
     _log.info("worker_ready", role=worker.role, device=worker.device)
     redis_url, _ = addresses(settings)
     store = RedisJobStore(redis_url)
+    _warn_of_redis(store)
     if worker.role == "device":
         _drain_on_sigterm(store.fleet, within_s=worker.stop_s)
     else:
@@ -144,6 +145,14 @@ def _start_parent(**_signal: object) -> None:
         observer = Observer(store, limits_of(AutoscaleSettings()))
         for run in (reconciler.run, observer.run):
             threading.Thread(target=run, args=(_stop_upkeep,), name=run.__qualname__, daemon=True).start()
+
+
+def _warn_of_redis(store: RedisJobStore) -> None:
+    try:
+        for warning in store.warnings():
+            _log.warning("redis_unsafe", why=warning)
+    except Unavailable as error:
+        _log.warning("redis_unchecked", reason=error.message)
 
 
 def _drain_on_sigterm(fleet: Fleet, *, within_s: float) -> None:
