@@ -37,6 +37,7 @@ from producer.keyring import KeyRing
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
+from producer.tracing import record_step
 from producer.uploads import Uploads
 
 _DEAD_MAX = 1000
@@ -115,15 +116,17 @@ class Producer:
         idempotency_key: str | None,
     ) -> tuple[Job, bool]:
         """`submit` for a parsed request: the job, and whether it is new."""
+        began_ns = time.time_ns()
         submission = self._submission(request, idempotency_key)
-        return self._accepted(self._intake.accept(stream, submission, filename=filename))
+        return self._accepted(self._intake.accept(stream, submission, filename=filename), began_ns)
 
     def submit_remote(
         self, remote: Remote, request: JobRequest, *, idempotency_key: str | None = None
     ) -> tuple[Job, bool]:
         """`submit` for a document that is elsewhere: the job, and whether it is new."""
+        began_ns = time.time_ns()
         submission = self._submission(request, idempotency_key)
-        return self._accepted(self._intake.accept_remote(remote, submission))
+        return self._accepted(self._intake.accept_remote(remote, submission), began_ns)
 
     def submit_batch(
         self, sources: Sequence[Remote | Document], request: JobRequest, *, idempotency_key: str | None = None
@@ -352,8 +355,9 @@ class Producer:
             self._check_served(request.device)
         return Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
 
-    def _accepted(self, submitted: Submitted) -> tuple[Job, bool]:
+    def _accepted(self, submitted: Submitted, began_ns: int) -> tuple[Job, bool]:
         self._intake.ring(submitted.ring)
+        record_step("submit", submitted.job_id, began_ns=began_ns, outcome=submitted.outcome)
         return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
 
     def _check_served(self, device: str) -> None:

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
     visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")
     page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")
+    otlp_endpoint: str | None = Field(None, description="Traces of jobs go to this collector, OTLP over HTTP")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
 
 

@@ -24,10 +24,10 @@ from producer.contract.errors import Unavailable
 from producer.contract.leases import Worker
 from producer.contract.ports import Fleet, JobStore, Queue
 from producer.settings import Settings, load_settings
+from producer.telemetry import export_traces
 from workers import failpoints
 from workers.autoscaler.observer import Observer, limits_of
 from workers.deliver import WebhookDelivery
-from workers.fetching import Fetcher, FetchLimits
 from workers.fleet.pinning import inside, pin_process
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
@@ -38,6 +38,7 @@ from workers.sweep import Sweep
 
 if TYPE_CHECKING:
     from workers.engine import Engine
+    from workers.fetching import Fetcher
     from workers.process import UnitProcessor
 
 _UNFIT_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
@@ -60,6 +61,7 @@ class Child:
     """What one child process owns; built when the process starts, used by its one task at a time."""
 
     def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
+        self._stop_tracing = export_traces(settings.otlp_endpoint, service=f"ocrfleet-{worker.role}")
         redis_url, _ = addresses(settings)
         self.queue = connect_queue(settings)
         store = RedisJobStore(redis_url)
@@ -76,9 +78,10 @@ class Child:
         )
 
     def close(self) -> None:
-        """Leave the fleet."""
+        """Leave the fleet, and send the last spans."""
         if self._is_device:
             self.presence.close()
+        self._stop_tracing()
 
     def _load(self, settings: Settings, worker: WorkerSettings, store: JobStore) -> UnitProcessor:
         """Load the engine, which takes seconds, as a worker that is starting."""
@@ -220,6 +223,9 @@ def _processor(
 
 
 def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue: Queue) -> Fetcher:
+    # Ending a job needs words of the engine, which loads arrays: not in the parent.
+    from workers.fetching import Fetcher, FetchLimits
+
     return Fetcher(
         store=store,
         objects=connect_objects(settings),

@@ -26,6 +26,7 @@ from producer.contract.leases import (
 )
 from producer.contract.pages import PageSelection
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
+from producer.tracing import record_step
 from workers import translate
 from workers.ending import Ending
 from workers.engine import Engine
@@ -127,8 +128,10 @@ class UnitProcessor:
             on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
         marks = {"job_id": claim.lease.job_id, "attempt": claim.record.job.attempts, "device": self._worker.device}
+        began_ns = time.time_ns()
         with heartbeat, structlog.contextvars.bound_contextvars(**marks):
             self._do(_Unit(claim=claim, heartbeat=heartbeat, is_leaving=is_leaving))
+        record_step("unit", claim.lease.job_id, began_ns=began_ns, unit=claim.lease.unit, device=self._worker.device)
         return True
 
     def _do(self, unit: _Unit) -> None:
@@ -174,7 +177,7 @@ class UnitProcessor:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
         self._held(unit, self._leases.begin(unit.lease, page))
         unit.heartbeat.begin_page(page)
-        began = time.monotonic()
+        began_ns = time.time_ns()
         crash = unit.claim.crashes.get(page)
         if crash and crash.times >= self._limits.max_attempts:
             message = f"given up after {crash.times} tries: {crash.message}"
@@ -186,8 +189,9 @@ class UnitProcessor:
         reach("after_put")
         unit.heartbeat.end_page()
         self._held(unit, self._leases.page(unit.lease, page, error=result.error))
-        took_ms = round((time.monotonic() - began) * 1000)
+        took_ms = round((time.time_ns() - began_ns) / 1_000_000)
         _log.info("page_read", page=page, status=result.status, took_ms=took_ms)
+        record_step("page", unit.job_id, began_ns=began_ns, page=page, status=result.status)
         reach("after_commit")
 
     def _open(self, unit: _Unit) -> Document:
