@@ -29,7 +29,12 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OCRFLEET_WORKER_STALL_S", "2")  # the supervisor's own
         engine = "tests.integration.recording_engine:RecordingEngine"
-        settings = {DIR_VARIABLE: str(folder), "OCRFLEET_WORKER_ENGINE": engine, "OCRFLEET_WORKER_STOP_S": "6"}
+        settings = {
+            DIR_VARIABLE: str(folder),
+            "OCRFLEET_WORKER_ENGINE": engine,
+            "OCRFLEET_WORKER_STOP_S": "8",
+            "OCRFLEET_WORKER_BEAT_S": "0.5",
+        }
         with running(folder, devices=("cpu", "cpu"), **settings) as system:
             yield system
     assert processes_of(folder) == []
