@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api bench-scaling bench-autoscale screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -33,6 +33,12 @@ bench-queue: .venv/dev.stamp ## what queue, record and store cost
 bench-api: .venv/dev.stamp ## 200 callers polling, 50 following, 20 submitting, against one API process
 	@$(BIN)/python -m benchmarks.api
 
+bench-scaling: .venv/dev.stamp ## what a second process on a second core adds
+	@$(BIN)/python -m benchmarks.scaling
+
+bench-autoscale: .venv/dev.stamp ## a simulated day under the autoscaling policy, and under list-length scaling
+	@$(BIN)/python -m benchmarks.autoscale
+
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
 
@@ -44,6 +50,9 @@ bench: .venv/dev.stamp .venv-paddle/stamp ## our engine and its peers, a few dra
 
 bench-full: .venv/dev.stamp .venv-paddle/stamp ## every page and every peer
 	@$(BIN)/python -m benchmarks.speed --full $(DATA)
+
+screenshots: .venv/dev.stamp ## draw the pictures of docs/dashboard.md anew
+	@$(BIN)/python -m tests.dashboard.screenshots
 
 lock: .venv/dev.stamp ## rewrite the lock files
 	@PATH=$(CURDIR)/$(BIN):$$PATH scripts/lock

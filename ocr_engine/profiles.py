@@ -67,8 +67,8 @@ _PAGE_37 = PageSettings(
     rec_score_thresh=0.0,
 )
 _PAGE_30 = replace(_PAGE_37, detection=replace(_DETECTION_37, limit_side_len=736))
-# Flat pages stay as they are, because unwarping bends them. A page over 1280 pixels costs half as much again to search
-# and reads no better, unless its text is small; a short side under 736 is too small for small print. The thresholds are
+# Flat pages stay as they are, because unwarping bends them. A page over 1600 pixels costs twice as much to search and
+# reads no better, unless its text is small; a short side under 736 is too small for small print. The thresholds are
 # those of the PP-OCRv6 files. What reads under 0.5 is noise more often than text.
 _PAGE_OURS = replace(
     _PAGE_37,
@@ -77,7 +77,7 @@ _PAGE_OURS = replace(
         limit_side_len=736,
         limit_type="min",
         thresh=0.2,
-        max_side_limit=1280,
+        max_side_limit=1600,
         finer_side_limit=2000,
         box_thresh=0.45,
         unclip_ratio=1.4,

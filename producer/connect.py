@@ -33,6 +33,7 @@ def connect(settings: Settings | None = None) -> Producer:
         webhooks_signed=settings.webhook_secret is not None,
         upload_ttl_s=settings.upload_ttl_s,
         remote=remote_rules(settings),
+        refuses_unserved=settings.unserved == "refuse",
     )
     return Producer(RedisJobStore(redis_url), connect_objects(settings), connect_queue(settings), limits)
 
@@ -47,7 +48,7 @@ def connect_queue(settings: Settings) -> CeleryQueue:
     """The broker of the settings."""
     from producer.backends.celery_queue import CeleryQueue
 
-    return CeleryQueue(addresses(settings)[0], visibility_timeout_s=settings.visibility_timeout_s)
+    return CeleryQueue(broker_address(settings), visibility_timeout_s=settings.visibility_timeout_s)
 
 
 def connect_recovery(settings: Settings) -> Recovery:
@@ -68,6 +69,11 @@ def connect_objects(settings: Settings) -> ObjectStore:
 def connect_bucket(settings: Settings, bucket: str) -> ObjectStore:
     """A bucket that documents are taken from, reached as that of the object store is."""
     return open_object_store(f"s3://{bucket}", s3_endpoint_url=settings.s3_endpoint_url, s3_region=settings.s3_region)
+
+
+def broker_address(settings: Settings) -> str:
+    """Redis of the messages: one of their own, or that of the jobs. Raises: Unavailable."""
+    return settings.broker_url or addresses(settings)[0]
 
 
 def addresses(settings: Settings) -> tuple[str, str]:

@@ -12,12 +12,22 @@ from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
-from producer.contract.errors import Expired, InvalidRequest, JobFailed, NotFinished, NotFound, WaitTimeout
-from producer.contract.fleet import FleetView
+from producer.contract.errors import (
+    Expired,
+    InvalidRequest,
+    JobFailed,
+    NotFinished,
+    NotFound,
+    NotServed,
+    Unavailable,
+    WaitTimeout,
+)
+from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.listing import PAGE_MAX, JobFilter
+from producer.contract.measures import Observed
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.sources import Remote
 from producer.contract.webhooks import DeliveryRecord
@@ -27,6 +37,7 @@ from producer.keyring import KeyRing
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
+from producer.tracing import record_step
 from producer.uploads import Uploads
 
 _DEAD_MAX = 1000
@@ -105,21 +116,23 @@ class Producer:
         idempotency_key: str | None,
     ) -> tuple[Job, bool]:
         """`submit` for a parsed request: the job, and whether it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
-        return self._accepted(self._intake.accept(stream, submission, filename=filename))
+        began_ns = time.time_ns()
+        submission = self._submission(request, idempotency_key)
+        return self._accepted(self._intake.accept(stream, submission, filename=filename), began_ns)
 
     def submit_remote(
         self, remote: Remote, request: JobRequest, *, idempotency_key: str | None = None
     ) -> tuple[Job, bool]:
         """`submit` for a document that is elsewhere: the job, and whether it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
-        return self._accepted(self._intake.accept_remote(remote, submission))
+        began_ns = time.time_ns()
+        submission = self._submission(request, idempotency_key)
+        return self._accepted(self._intake.accept_remote(remote, submission), began_ns)
 
     def submit_batch(
         self, sources: Sequence[Remote | Document], request: JobRequest, *, idempotency_key: str | None = None
     ) -> tuple[Batch, bool]:
         """A job of each source, all or none: the batch, and whether anything of it is new."""
-        submission = Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+        submission = self._submission(request, idempotency_key)
         batch_id, is_new = accept_batch(self._intake, sources, submission)
         return self.batch(batch_id), is_new
 
@@ -270,7 +283,29 @@ class Producer:
 
     def fleet(self) -> FleetView:
         """The workers, the work that waits for them, and what they got done in the last hour."""
-        return fleet_view(self._store.fleet.workers(), self._store.fleet.load(), {})
+        fleet = self._store.fleet
+        desired = {decision.kind: decision.desired_workers for decision in fleet.decisions()}
+        return fleet_view(fleet.workers(), fleet.load(), desired)
+
+    def observed(self) -> Observed:
+        """All that metrics are made of."""
+        fleet = self._store.fleet
+        return Observed(
+            workers=fleet.workers(),
+            load=fleet.load(),
+            decisions=fleet.decisions(),
+            counts=fleet.counts(),
+            webhooks=self._store.outbox.backlog(),
+        )
+
+    def scale_of(self, kind: str) -> ScaleDecision:
+        """How many workers a kind of device should have. Raises: NotFound; Unavailable: nobody says so now."""
+        if kind not in names.DEVICE_KINDS:
+            raise NotFound(f"{kind[:32]!r} is no kind of device; known are {', '.join(names.DEVICE_KINDS)}")
+        for decision in self._store.fleet.decisions():
+            if decision.kind == kind:
+                return decision
+        raise Unavailable("no io worker observes the fleet: start one with `ocrfleet worker --role io`")
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""
@@ -318,9 +353,23 @@ class Producer:
         with self.open(job_id, name) as stream, target.open("wb") as file:
             shutil.copyfileobj(stream, file)
 
-    def _accepted(self, submitted: Submitted) -> tuple[Job, bool]:
+    def _submission(self, request: JobRequest, idempotency_key: str | None) -> Submission:
+        """Raises: NotServed."""
+        if self._limits.refuses_unserved:
+            self._check_served(request.device)
+        return Submission(request=request, tenant=self._tenant, idempotency_key=idempotency_key)
+
+    def _accepted(self, submitted: Submitted, began_ns: int) -> tuple[Job, bool]:
         self._intake.ring(submitted.ring)
+        record_step("submit", submitted.job_id, began_ns=began_ns, outcome=submitted.outcome)
         return self.status(submitted.job_id), submitted.outcome is SubmitOutcome.CREATED
+
+    def _check_served(self, device: str) -> None:
+        """Raises: NotServed."""
+        devices = {worker.device for worker in self._store.fleet.workers()}
+        if not any(names.queue_of(device) in names.queues_served_by(one) for one in devices):
+            known = ", ".join(sorted(devices)) or "none"
+            raise NotServed(f"no worker serves device={device!r}; devices with workers: {known}")
 
     def _file_key(self, job_id: str, name: str) -> str:
         key = names.file_key(self._record(job_id).job.id, name)

@@ -37,6 +37,7 @@ class ProducerLimits:
     webhooks_signed: bool  # a secret is set; without one webhooks are refused
     upload_ttl_s: int = 3600
     remote: RemoteRules = field(default_factory=RemoteRules)
+    refuses_unserved: bool = False  # a job for a device that no worker serves is refused, instead of waiting for one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir, description="Where an embedded system keeps its data")
     redis_url: str | None = Field(None, description="Redis for jobs and queue; default: the running embedded one")
+    broker_url: str | None = Field(None, description="Redis for messages alone; default: that of REDIS_URL")
     store_url: str | None = Field(None, description="`file:///path` or `s3://bucket/prefix`")
     s3_endpoint_url: str | None = Field(None, description="For S3 servers other than Amazon's")
     s3_region: str | None = Field(None, description="Region of the bucket")
@@ -43,6 +45,9 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(32 * MIB, ge=1024, description="Largest JSON body, with documents in Base64 in it")
     max_pages: int = Field(2_000, ge=1, description="Longest document read")
     max_open_jobs: int = Field(1_000_000, ge=1, description="Jobs that may wait or run; more are refused for a while")
+    unserved: Literal["park", "refuse"] = Field(
+        "park", description="A job for a device that no worker serves: `park` lets it wait, `refuse` answers not_served"
+    )
     unit_pages: int = Field(4, ge=1, le=1_000, description="Pages that one worker reads before others get a turn")
     max_page_pixels: int = Field(178_956_970, ge=1, description="Largest page read")
     job_ttl_s: int = Field(7 * DAY_S, ge=1, description="A job that no worker took in this time expires")
@@ -57,6 +62,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
     visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")
     page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")
+    otlp_endpoint: str | None = Field(None, description="Traces of jobs go to this collector, OTLP over HTTP")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
 
 

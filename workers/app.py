@@ -6,7 +6,8 @@ from celery import Celery
 from kombu.entity import Exchange, Queue
 
 from producer.backends.celery_queue import transport_options
-from producer.connect import addresses
+from producer.backends.redis_address import broker_of
+from producer.connect import broker_address
 from producer.contract import names
 from producer.settings import load_settings
 from workers.broker import repair_transport
@@ -22,7 +23,8 @@ def _queues(settings: WorkerSettings) -> list[Queue]:
     return [Queue(name, Exchange(name), routing_key=name) for name in served]
 
 
-app = Celery("ocrfleet", broker=addresses(settings)[0], include=["workers.tasks"])
+broker = broker_of(broker_address(settings))
+app = Celery("ocrfleet", broker=broker.url, include=["workers.tasks"])
 app.conf.update(
     # --- messages: a ring, or the id of a webhook, in JSON; never pickle, never bytes
     task_serializer="json",
@@ -73,5 +75,5 @@ app.conf.update(
     # A Redis that is full or read-only answers with an error on the channel: wait for it, as for one that is down.
     broker_channel_error_retry=True,
     broker_pool_limit=10,
-    broker_transport_options=transport_options(settings.visibility_timeout_s),
+    broker_transport_options={**transport_options(settings.visibility_timeout_s), **broker.options},
 )

@@ -7,23 +7,23 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
 from ocr_engine import EngineError
-from ocr_engine.exports import Alto, DocumentInfo, Export, Hocr, OpenExport, PageText, PlainText, searchable_pdf
 from producer.contract import names
 from producer.contract.errors import Unavailable
 from producer.contract.jobs import JobRecord
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult
 
+if TYPE_CHECKING:
+    from ocr_engine.exports import DocumentInfo, Export, OpenExport
+
 _PARALLEL_READS = 8
 _log = structlog.get_logger(__name__)
 _NO_PAGES = b'"pages":[]'
-_WRITERS: Mapping[str, OpenExport] = MappingProxyType({"text": PlainText, "hocr": Hocr, "alto": Alto})
 
 
 def put_result(
@@ -52,6 +52,9 @@ def put_exports(
     engine: what is said to have read the pages; known: as for `put_result`. One that cannot be made of this document is
     left out: the job has a result without it. Raises: NotFound, Unavailable.
     """
+    # Imported where a device child needs it: io nodes end jobs too, and load no imaging library.
+    from ocr_engine.exports import DocumentInfo, PageText
+
     job_id = record.job.id
     info = DocumentInfo(filename=record.source.filename, page_count=len(pages), engine=engine)
     made: dict[str, str] = {}
@@ -75,9 +78,12 @@ def put_exports(
 
 
 def _open_export(output: str, file: BinaryIO, info: DocumentInfo, objects: ObjectStore, record: JobRecord) -> Export:
+    from ocr_engine.exports import Alto, Hocr, PlainText, searchable_pdf
+
     if output == "pdf":
         return searchable_pdf(file, info, objects.get(names.input_key(record.job.id, record.source.filename)))
-    return _WRITERS[output](file, info)
+    writers: Mapping[str, OpenExport] = {"text": PlainText, "hocr": Hocr, "alto": Alto}
+    return writers[output](file, info)
 
 
 @contextmanager

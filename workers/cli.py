@@ -22,7 +22,7 @@ producer_cli.register(app)
 
 @app.command()
 def worker(
-    device: Annotated[str, typer.Option(help="The device to pin to: `cpu`, `gpu:0`, `npu:0`")] = "cpu",
+    device: Annotated[str, typer.Option(help="What to pin to: `cpu`, `gpu:0`, `npu:0`; `auto`: what is there")] = "cpu",
     processes: Annotated[int, typer.Option(min=1, max=64, help="Child processes, each with its own engine")] = 1,
     role: Annotated[str, typer.Option(help="`device` reads pages; `io` delivers webhooks and mends")] = "device",
 ) -> None:
@@ -33,15 +33,29 @@ def worker(
 
 
 @app.command()
+def autoscale(
+    most: Annotated[int, typer.Option("--max", min=1, max=1024, help="Nodes that this machine has room for")],
+    device: Annotated[str, typer.Option(help="What each node is pinned to")] = "cpu",
+) -> None:
+    """Start and drain nodes on this machine, as the work needs them; the io worker decides how many."""
+    from workers.autoscaler.local import run_local_scaler
+
+    run_local_scaler(device=device, most=most)
+
+
+@app.command()
 def up(
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes of the CPU worker")] = 1,
+    devices: Annotated[
+        str | None, typer.Option(help="A node on each: `cpu,gpu:0`; `cpu,cpu` shares the cores out. Default: all found")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes of each node")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 for a free one")] = 8080,
     data_dir: Annotated[Path | None, typer.Option(help="Where Redis and the object store keep their data")] = None,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C."""
     from workers.fleet.supervisor import run_until_stopped
 
-    run_until_stopped(processes=processes, port=port, data_dir=data_dir)
+    run_until_stopped(devices=devices, processes=processes, port=port, data_dir=data_dir)
 
 
 @app.command()

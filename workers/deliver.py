@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,6 +17,7 @@ from producer.addresses import InwardAddress
 from producer.contract.errors import NotFound
 from producer.contract.ports import JobStore
 from producer.contract.webhooks import Delivery, DeliveryState, Outcome, event_body, retry_delay_s
+from producer.tracing import record_step
 from workers.outside import INWARD, Outside
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
@@ -60,8 +62,10 @@ class WebhookDelivery:
             gone = Outcome(state=DeliveryState.GIVEN_UP, body="", error="the job record has expired")
             self._outbox.settle(delivery, gone)
             return
+        began_ns = time.time_ns()
         outcome = _outcome(delivery, body, asyncio.run(self._post(delivery, body)))
         self._outbox.settle(delivery, outcome)
+        record_step("webhook", delivery.job_id, began_ns=began_ns, attempt=delivery.attempt, state=outcome.state)
         _log.info(
             "webhook_attempt",
             job_id=delivery.job_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from producer.contract.leases import Claim, LeaseState
 from producer.contract.ports import JobStore, ObjectStore
 from producer.contract.results import DocumentResult
 from producer.intake import put_manifest
+from producer.tracing import record_step
 from workers import translate
 from workers.assemble import put_exports, put_result
 from workers.engine import Engine
@@ -89,6 +91,7 @@ class Ending(Closing):
 
         known: pages whose JSON this process has just stored. Raises: Unavailable.
         """
+        began_ns = time.time_ns()
         job_id, pages = claim.lease.job_id, self._leases.pages(claim.lease.job_id)
         failed = [error for _, error in sorted(pages.items()) if error]
         state = JobState.PARTIAL if failed else JobState.SUCCEEDED
@@ -110,6 +113,7 @@ class Ending(Closing):
         reach("before_finish")
         error = failed[0] if state is JobState.FAILED else None
         self._end(claim, state, error, outputs, is_dead=any(one.retryable for one in failed))
+        record_step("finish", job_id, began_ns=began_ns, state=state)
 
 
 def _age_ms(record: JobRecord) -> float:

@@ -65,12 +65,13 @@ class Fetcher:
         self._closing = Closing(store=store, objects=objects)
         self._web = WebSource(limits.rules, max_bytes=limits.max_bytes, timeout_s=limits.timeout_s)
 
-    def work(self, *, keep_message: Callable[[], None]) -> bool:
+    def work(self, *, keep_message: Callable[[], None], is_leaving: Callable[[], bool] = lambda: False) -> bool:
         """Take the job whose turn it is and fetch its document; False: there was none. Raises: Unavailable.
 
+        is_leaving: whether this worker is to end; then it takes none.
         Safe to repeat: the document has a fixed key, and a stale lease changes nothing.
         """
-        claim = self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
+        claim = None if is_leaving() else self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
         if claim is None:
             return False
         for queue in claim.more:

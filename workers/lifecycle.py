@@ -4,49 +4,64 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
+from billiard.process import current_process
 from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutdown
 
 from producer.backends.redis_store import RedisJobStore
 from producer.connect import addresses, connect_bucket, connect_objects, connect_queue, remote_rules
 from producer.contract import names
+from producer.contract.errors import Unavailable
 from producer.contract.leases import Worker
-from producer.contract.ports import JobStore, Queue
+from producer.contract.ports import Fleet, JobStore, Queue
 from producer.settings import Settings, load_settings
+from producer.telemetry import export_traces
 from workers import failpoints
+from workers.autoscaler.observer import Observer, limits_of
 from workers.deliver import WebhookDelivery
-from workers.fetching import Fetcher, FetchLimits
+from workers.fleet.pinning import inside, pin_process
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
 from workers.presence import Presence
 from workers.reconciler import Reconciler
-from workers.settings import WorkerSettings
+from workers.settings import AutoscaleSettings, WorkerSettings
 from workers.sweep import Sweep
 
 if TYPE_CHECKING:
     from workers.engine import Engine
+    from workers.fetching import Fetcher
     from workers.process import UnitProcessor
 
+_UNFIT_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
+_DRAIN_KEPT_S = 30.0  # longer than a node can take to end after its time
 _log = structlog.get_logger(__name__)
 
 
 class Takes(Protocol):
     """What takes the unit whose turn it is."""
 
-    def work(self, *, keep_message: Callable[[], None]) -> bool:
+    def work(self, *, keep_message: Callable[[], None], is_leaving: Callable[[], bool]) -> bool:
         """False: there was none. Raises: Unavailable."""
+
+
+class DeviceMismatch(RuntimeError):
+    """The engine is not on the device that its worker is pinned to."""
 
 
 class Child:
     """What one child process owns; built when the process starts, used by its one task at a time."""
 
     def __init__(self, settings: Settings, worker: WorkerSettings) -> None:
+        self._stop_tracing = export_traces(settings.otlp_endpoint, service=f"ocrfleet-{worker.role}")
         redis_url, _ = addresses(settings)
         self.queue = connect_queue(settings)
         store = RedisJobStore(redis_url)
@@ -63,24 +78,34 @@ class Child:
         )
 
     def close(self) -> None:
-        """Leave the fleet."""
+        """Leave the fleet, and send the last spans."""
         if self._is_device:
             self.presence.close()
+        self._stop_tracing()
 
     def _load(self, settings: Settings, worker: WorkerSettings, store: JobStore) -> UnitProcessor:
         """Load the engine, which takes seconds, as a worker that is starting."""
         from workers.engine import ObservedEngine
 
         self.presence.start()
-        engine = ObservedEngine(_engine(worker), on_page=lambda _: self.presence.page_read())
+        began = time.monotonic()
+        engine = ObservedEngine(_engine(worker), device=worker.device, on_page=self.presence.page_read)
+        loaded = time.monotonic()
         engine.warm_up()
+        _log.info(
+            "engine_ready",
+            device=worker.device,
+            runtime=engine.runtime,
+            load_ms=round((loaded - began) * 1000),
+            warm_up_ms=round((time.monotonic() - loaded) * 1000),
+        )
         processor = _processor(settings, worker, engine, store=store, queue=self.queue)
-        self.presence.ready(device=engine.device, runtime=engine.runtime)
+        self.presence.ready(device=worker.device, runtime=engine.runtime)
         return processor
 
 
 _child: Child | None = None
-_stop_reconciler = threading.Event()
+_stop_upkeep = threading.Event()
 
 
 def child() -> Child:
@@ -96,7 +121,12 @@ def _start_child(**_signal: object) -> None:
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
     failpoints.arm(worker.failpoint, worker.failpoint_dir)
-    _child = Child(settings, worker)
+    try:
+        _child = Child(settings, worker)
+    except Exception:  # noqa: BLE001 -- Celery would log any and let a child without an engine take work
+        _log.exception("child_unfit", role=worker.role, device=worker.device)
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(_UNFIT_EXIT_CODE)
     _log.info("child_ready", role=worker.role, device=worker.device, pid=os.getpid())
 
 
@@ -106,17 +136,52 @@ def _start_parent(**_signal: object) -> None:
     configure_logs(settings.log_format)
     failpoints.arm(worker.failpoint, worker.failpoint_dir)
     _log.info("worker_ready", role=worker.role, device=worker.device)
-    if worker.role == "io":
-        redis_url, _ = addresses(settings)
-        store = RedisJobStore(redis_url)
+    redis_url, _ = addresses(settings)
+    store = RedisJobStore(redis_url)
+    _warn_of_redis(store)
+    if worker.role == "device":
+        _drain_on_sigterm(store.fleet, within_s=worker.stop_s)
+    else:
         kept = timedelta(seconds=settings.job_ttl_s + settings.result_ttl_s)
         sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
         reconciler = Reconciler(store, connect_queue(settings), sweep)
-        threading.Thread(target=reconciler.run, args=(_stop_reconciler,), name="reconciler", daemon=True).start()
+        observer = Observer(store, limits_of(AutoscaleSettings()))
+        for run in (reconciler.run, observer.run):
+            threading.Thread(target=run, args=(_stop_upkeep,), name=run.__qualname__, daemon=True).start()
+
+
+def _warn_of_redis(store: RedisJobStore) -> None:
+    try:
+        for warning in store.warnings():
+            _log.warning("redis_unsafe", why=warning)
+    except Unavailable as error:
+        _log.warning("redis_unchecked", reason=error.message)
+
+
+def _drain_on_sigterm(fleet: Fleet, *, within_s: float) -> None:
+    """Have the children told that they end, and then do what Celery does: it waits for their tasks, but tells them not.
+
+    A unit may have many pages, and Celery's time is for the whole of it.
+    """
+    node, stop = f"{socket.gethostname()}/{os.getpid()}", signal.getsignal(signal.SIGTERM)
+
+    def tell() -> None:
+        try:
+            fleet.drain(node, ttl_s=within_s + _DRAIN_KEPT_S)
+        except Unavailable as error:
+            _log.warning("drain_untold", reason=error.message)
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        # In a thread of its own, because Celery's handler sleeps in this one.
+        threading.Thread(target=tell, name="drain", daemon=True).start()
+        if callable(stop):
+            stop(number, frame)
+
+    signal.signal(signal.SIGTERM, drain)
 
 
 def _stop_parent(**_signal: object) -> None:
-    _stop_reconciler.set()
+    _stop_upkeep.set()
 
 
 def _stop_child(**_signal: object) -> None:
@@ -152,12 +217,15 @@ def _processor(
         worker=Worker(
             queues=names.queues_served_by(worker.device),
             holder=_holder(),
-            device=engine.device,
+            device=worker.device,
         ),
     )
 
 
 def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue: Queue) -> Fetcher:
+    # Ending a job needs words of the engine, which loads arrays: not in the parent.
+    from workers.fetching import Fetcher, FetchLimits
+
     return Fetcher(
         store=store,
         objects=connect_objects(settings),
@@ -178,12 +246,23 @@ def _holder() -> str:
 
 
 def _engine(worker: WorkerSettings) -> Engine:
-    """The engine that pages are read with: ours, or the stand-in that a test names."""
+    """The engine that pages are read with, ours or the stand-in that a test names, on this process's share of the CPU.
+
+    Raises: DeviceMismatch: it runs somewhere else than it was told to.
+    """
+    share = pin_process(_slot(), worker.processes, cores=worker.cores)
     module, _, factory = worker.engine.partition(":")
-    engine: Engine = getattr(importlib.import_module(module), factory)(
-        device=worker.device, cpu_threads=worker.cpu_threads
-    )
+    wanted = inside(worker.device)
+    engine: Engine = getattr(importlib.import_module(module), factory)(device=wanted, cpu_threads=share.threads)
+    if engine.device != wanted:
+        raise DeviceMismatch(f"the engine for {worker.device} runs on {engine.device}, not on {wanted}")
     return engine
+
+
+def _slot() -> int:
+    """Which of the node's children this is, from 0; one that takes a dead child's place has its number."""
+    slot: int = current_process().index
+    return slot
 
 
 # Celery's signals, connected when the worker imports its tasks.

@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ import structlog
 
 from producer.contract.errors import Unavailable
 from producer.contract.fleet import WorkerReport, WorkerState
+from producer.contract.measures import PAGE_SECONDS, UNIT_PAGES
 from producer.contract.names import kind_of
 from producer.contract.ports import Fleet
 
@@ -50,7 +52,10 @@ class Presence:
         self._process = psutil.Process()
         self._started_at = datetime.now(tz=UTC)
         self._changed = threading.Event()
+        self._lock = threading.Lock()
+        self._counted: Counter[str] = Counter()
         self._is_over = False
+        self.is_leaving = False  # the node is asked to drain
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     @property
@@ -63,7 +68,10 @@ class Presence:
 
     def ready(self, *, device: str, runtime: str) -> None:
         """The engine is loaded and warm: from now on the process takes work."""
+        took_ms = int((datetime.now(tz=UTC) - self._started_at).total_seconds() * 1000)
         self._now = replace(self._now, device=device, runtime=runtime, state=WorkerState.READY)
+        kind = kind_of(device)
+        self._count({f"engine_starts|{kind}": 1, f"engine_start_ms|{kind}": took_ms})
         self._changed.set()
 
     @contextmanager
@@ -74,11 +82,18 @@ class Presence:
         try:
             yield
         finally:
-            speed = _speed(self._now.pages_per_second, self._now.pages - before, time.monotonic() - began)
+            pages = self._now.pages - before
+            speed = _speed(self._now.pages_per_second, pages, time.monotonic() - began)
             self._now = replace(self._now, state=WorkerState.READY, pages_per_second=speed)
+            if pages:
+                self._count(UNIT_PAGES.counted(kind_of(self._now.device), pages, units=pages))
 
-    def page_read(self) -> None:
+    def page_read(self, timings_ms: Mapping[str, float]) -> None:
+        """One more page, which took so long in each stage."""
         self._now = replace(self._now, pages=self._now.pages + 1)
+        kind, total_ms = kind_of(self._now.device), sum(timings_ms.values())
+        self._count({f"stage_ms|{kind}|{stage}": round(took_ms) for stage, took_ms in timings_ms.items()})
+        self._count(PAGE_SECONDS.counted(kind, total_ms / 1000, units=round(total_ms)))
 
     def close(self) -> None:
         """Be no more of the fleet. Safe to repeat."""
@@ -87,20 +102,31 @@ class Presence:
         self._thread.join()
 
     def _run(self) -> None:
-        is_wanted = True
         while not self._is_over:
-            try:
-                is_wanted = self._fleet.beat(self._report(is_wanted), ttl_s=self._beat_s * _MISSED_BEATS)
-            except Unavailable as error:
-                _log.warning("beat_missed", reason=error.message)
+            self._beat()
             if self._changed.wait(self._beat_s):
                 self._changed.clear()
+        self._beat()  # what was counted last
         try:
             self._fleet.leave(self.id)
         except Unavailable as error:
             _log.warning("leave_missed", reason=error.message)
 
-    def _report(self, is_wanted: bool) -> WorkerReport:
+    def _beat(self) -> None:
+        with self._lock:
+            counted, self._counted = self._counted, Counter()
+        ttl_s = self._beat_s * _MISSED_BEATS
+        try:
+            self.is_leaving = not self._fleet.beat(self._report(), ttl_s=ttl_s, counted=counted)
+        except Unavailable as error:
+            self._count(counted)  # told later; a beat of which only the answer was lost counts twice
+            _log.warning("beat_missed", reason=error.message)
+
+    def _count(self, counted: Mapping[str, int]) -> None:
+        with self._lock:
+            self._counted.update(counted)
+
+    def _report(self) -> WorkerReport:
         now = self._now
         return WorkerReport(
             id=self.id,
@@ -108,7 +134,7 @@ class Presence:
             pid=self._process.pid,
             device=now.device,
             kind=kind_of(now.device),
-            state=now.state if is_wanted else WorkerState.DRAINING,
+            state=WorkerState.DRAINING if self.is_leaving else now.state,
             runtime=now.runtime,
             pages_done=now.pages,
             pages_per_second=round(now.pages_per_second, 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from producer.contract.leases import (
 )
 from producer.contract.pages import PageSelection
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
+from producer.tracing import record_step
 from workers import translate
 from workers.ending import Ending
 from workers.engine import Engine
@@ -70,6 +72,7 @@ class _Unit:
 
     claim: Claim
     heartbeat: Heartbeat
+    is_leaving: Callable[[], bool]
     bodies: dict[int, bytes] = field(default_factory=dict)
 
     @property
@@ -102,11 +105,14 @@ class UnitProcessor:
         self._reader = PageReader(engine, objects)
         self._ending = Ending(engine=engine, store=store, objects=objects)
 
-    def work(self, *, keep_message: Callable[[], None]) -> bool:
+    def work(self, *, keep_message: Callable[[], None], is_leaving: Callable[[], bool] = lambda: False) -> bool:
         """Take the unit whose turn it is and do it; False: there was none. Raises: Unavailable: Redis is gone.
 
+        is_leaving: whether this worker is to end; then it gives the unit back after the page that it reads.
         Safe to repeat: objects have fixed keys, pages are counted once, a stale lease changes nothing.
         """
+        if is_leaving():
+            return False
         claim = self._leases.claim(self._worker, lease_s=self._limits.lease.lease_s)
         if claim is None:
             return False
@@ -121,8 +127,11 @@ class UnitProcessor:
             bounds=self._limits.page,
             on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
-        with heartbeat:
-            self._do(_Unit(claim=claim, heartbeat=heartbeat))
+        marks = {"job_id": claim.lease.job_id, "attempt": claim.record.job.attempts, "device": self._worker.device}
+        began_ns = time.time_ns()
+        with heartbeat, structlog.contextvars.bound_contextvars(**marks):
+            self._do(_Unit(claim=claim, heartbeat=heartbeat, is_leaving=is_leaving))
+        record_step("unit", claim.lease.job_id, began_ns=began_ns, unit=claim.lease.unit, device=self._worker.device)
         return True
 
     def _do(self, unit: _Unit) -> None:
@@ -151,6 +160,9 @@ class UnitProcessor:
         with _LazyDocument(lambda: self._open(unit)) as document:
             plan = unit.claim.plan or self._plan(unit, document())
             for page in self._uncounted(unit, plan):
+                if unit.is_leaving():
+                    self._give_back(unit)
+                    return
                 self._read_page(unit, page, document)
         self._complete(unit)
 
@@ -165,6 +177,7 @@ class UnitProcessor:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
         self._held(unit, self._leases.begin(unit.lease, page))
         unit.heartbeat.begin_page(page)
+        began_ns = time.time_ns()
         crash = unit.claim.crashes.get(page)
         if crash and crash.times >= self._limits.max_attempts:
             message = f"given up after {crash.times} tries: {crash.message}"
@@ -176,6 +189,9 @@ class UnitProcessor:
         reach("after_put")
         unit.heartbeat.end_page()
         self._held(unit, self._leases.page(unit.lease, page, error=result.error))
+        took_ms = round((time.time_ns() - began_ns) / 1_000_000)
+        _log.info("page_read", page=page, status=result.status, took_ms=took_ms)
+        record_step("page", unit.job_id, began_ns=began_ns, page=page, status=result.status)
         reach("after_commit")
 
     def _open(self, unit: _Unit) -> Document:
@@ -252,6 +268,11 @@ class UnitProcessor:
         delay_s = min(_RETRY_FIRST_S * 2**doublings, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
         _log.warning("unit_postponed", job_id=unit.job_id, delay_s=round(delay_s, 1), reason=error.message)
         self._answered(self._leases.release(unit.lease, delay_s=delay_s))
+
+    def _give_back(self, unit: _Unit) -> None:
+        """This worker ends: another one goes on after the pages that are counted."""
+        _log.info("unit_given_back", job_id=unit.job_id, unit=unit.lease.unit)
+        self._answered(self._leases.release(unit.lease, delay_s=0))
 
     def _abandon(self, lease: Lease, page: int, why: JobError) -> None:
         """A runtime's call cannot be interrupted: give the unit back, counted against the page, and end the process.

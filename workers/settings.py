@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workers.fleet.devices import DEVICE_DIR
 
 
 class WorkerSettings(BaseSettings):
@@ -16,7 +18,8 @@ class WorkerSettings(BaseSettings):
     role: str = Field("device", pattern="^(device|io)$", description="`device` reads pages; `io` delivers and mends")
     device: str = Field("cpu", description="The one device this worker is pinned to")
     processes: int = Field(1, ge=1, le=64, description="Child processes, each with its own engine")
-    cpu_threads: int | None = Field(None, ge=1, description="Threads of one engine; default: its share of the cores")
+    cores: tuple[int, ...] = Field((), description="JSON list: the cores of this node; default: all that it may use")
+    device_dir: Path = Field(DEVICE_DIR, description="Where the files of devices are; `/dev` but in odd containers")
     time_limit_s: int = Field(3_600, ge=60, description="A unit that holds a process longer is stopped")
     max_units_per_child: int = Field(500, ge=1, description="Children are replaced after this many units")
     memory_limit_mib: int = Field(8_192, ge=256, description="A page that makes its process larger is given up")
@@ -24,6 +27,9 @@ class WorkerSettings(BaseSettings):
     # Four missed heartbeats; with the reconciler's second, work of a dead worker is retried within 10 s.
     lease_s: float = Field(8, gt=0, description="A unit whose worker was silent this long goes to another")
     beat_s: float = Field(2, gt=0, description="How often a worker tells the fleet what it is at")
+    stall_s: float = Field(60, gt=0, description="A node that takes no work this long while some waits is replaced")
+    start_s: float = Field(300, gt=0, description="A node that has no worker ready after this long is replaced")
+    max_age_s: float | None = Field(None, gt=0, description="A node is replaced after this long, drained first")
     stop_s: float = Field(30, ge=0, description="A worker that is stopped while it reads gives back its unit then")
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"
@@ -31,3 +37,24 @@ class WorkerSettings(BaseSettings):
     failpoint: str = Field("", description="For tests: where this process stops, see workers/failpoints.py")
     failpoint_dir: Path | None = Field(None, description="For tests: where failpoints keep their counts")
     max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")
+
+
+class WorkersOfKind(BaseModel):
+    """The fewest and the most workers of one kind of device."""
+
+    min: int = Field(0, ge=0)
+    max: int = Field(100, ge=0)
+
+
+class AutoscaleSettings(BaseSettings):
+    """How many workers each kind of device should have; read by the io worker, which decides."""
+
+    model_config = SettingsConfigDict(env_prefix="OCRFLEET_AUTOSCALE_", frozen=True, extra="ignore")
+
+    kinds: dict[str, WorkersOfKind] = Field(
+        {}, description='JSON: `{"gpu": {"min": 0, "max": 8}}`; of the others as many as 100'
+    )
+    target_wait_s: float = Field(30, gt=0, description="How long work may wait")
+    cold_start_s: float = Field(30, ge=0, description="From asking for a worker until it reads: node, image, models")
+    cool_down_s: float = Field(180, ge=0, description="How long fewer must have been enough before there are fewer")
+    page_s: float = Field(1, gt=0, description="Of a page on one worker, until it is measured")

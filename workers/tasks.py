@@ -25,7 +25,9 @@ def work(task: Task) -> None:
     delivery_tag = _delivery_tag(task)
     try:
         with child.presence.busy():
-            child.processor.work(keep_message=lambda: child.queue.keep(delivery_tag))
+            child.processor.work(
+                keep_message=lambda: child.queue.keep(delivery_tag), is_leaving=lambda: child.presence.is_leaving
+            )
         reach("before_ack")
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 from collections import Counter
@@ -146,7 +147,7 @@ def long_document(found: LongDocument) -> str:
 
 
 def machine() -> str:
-    """The processor, its cores and what runs on it, in one line."""
+    """The processor, its cores, what runs on it, and how busy it is with other things, in one line."""
     info = Path("/proc/cpuinfo")
     text = info.read_text(encoding="utf-8") if info.exists() else ""
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
@@ -155,7 +156,9 @@ def machine() -> str:
     known = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
     model = named.get("model name", platform.processor() or platform.machine())
     processors = f"{model}, {text.count('processor')} processors, {' '.join(known)}"
-    return f"{processors}; {platform.platform()}; Python {platform.python_version()}"
+    # Over the last fifteen minutes, which is about the run: above the processors in use, wall times mean little.
+    busy = f"load {os.getloadavg()[2]:.1f}"
+    return f"{processors}; {platform.platform()}; Python {platform.python_version()}; {busy}"
 
 
 def write(folder: Path, *, title: str, tables: Sequence[Table], profile: Stages, long: LongDocument) -> None:

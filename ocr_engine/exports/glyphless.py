@@ -1,7 +1,8 @@
-"""The font of invisible text: every character is an empty glyph with a width and its Unicode value.
+"""The font of invisible text: every character is a box, which is not painted, with its Unicode value.
 
 A TrueType file of half a kilobyte is made here, so that no viewer looks for a typeface; the text itself is given by a
-ToUnicode map of the characters that a document uses, in any script and beyond the basic plane.
+ToUnicode map of the characters that a document uses, in any script and beyond the basic plane. The glyphs are boxes and
+not empty, because PDFium (Chrome) drops turned text whose glyphs have no extent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ FONT_NAME = "OCRFleetText"
 ASCENT, DESCENT, UNITS = 800, -200, 1000  # thousandths of an em; together one em, the height of a line
 _DEFAULT_WIDTH = 500
 _MAP_ROWS = 100  # as many entries as one section of a CMap may have
-_GLYPH = 1  # 0 is the missing glyph, which some readers drop from the text
+_HALF, _FULL = 1, 2  # glyphs by their width; 0 is the missing glyph, which some readers drop from the text
 
 # Object numbers of a font, in the order of `GlyphlessFont.objects`.
 FONT_OBJECTS = 6
@@ -58,7 +59,7 @@ class GlyphlessFont:
                 None,
             ),
             (f"<</Length1 {len(font_file)}>>", font_file),
-            ("<<>>", struct.pack(">H", _GLYPH) * (len(self._codes) + 1)),
+            ("<<>>", struct.pack(f">{len(self._codes) + 1}H", 0, *map(_glyph, self._codes))),
             ("<<>>", self._to_unicode()),
         ]
 
@@ -79,17 +80,23 @@ class GlyphlessFont:
         ).encode()
 
 
+def _glyph(character: str) -> int:
+    return _FULL if width_em(character) == 1.0 else _HALF
+
+
 def _true_type() -> bytes:
-    """A font file of two empty glyphs: the tables that ISO 32000-1, 9.9 asks of an embedded TrueType font."""
+    """A font file of two boxes: the tables that ISO 32000-1, 9.9 asks of an embedded TrueType font."""
     # Apple's TrueType reference: head, hhea, maxp, hmtx, loca and glyf, field by field.
     head = struct.pack(
         ">IIIIHHqqhhhhHHhhh",
         *(0x10000, 0x10000, 0, 0x5F0F3CF5, 0b11, UNITS, 0, 0, 0, DESCENT, UNITS, ASCENT, 0, 8, 2, 0, 0),
     )
-    hhea = struct.pack(">IhhhHhhh11hH", 0x10000, ASCENT, DESCENT, 0, UNITS, *(0,) * 3, *(1,), *(0,) * 10, 1)
-    maxp = struct.pack(">IH13H", 0x10000, 2, *(0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0))
-    hmtx = struct.pack(">Hhh", UNITS, 0, 0)
-    tables = {"glyf": b"\0\0\0\0", "head": head, "hhea": hhea, "hmtx": hmtx, "loca": bytes(6), "maxp": maxp}
+    hhea = struct.pack(">IhhhHhhh11hH", 0x10000, ASCENT, DESCENT, 0, UNITS, *(0,) * 3, *(1,), *(0,) * 10, 3)
+    maxp = struct.pack(">IH13H", 0x10000, 3, *(4, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0))
+    hmtx = struct.pack(">HhHhHh", _DEFAULT_WIDTH, 0, _DEFAULT_WIDTH, 0, UNITS, 0)
+    boxes = [_box(_DEFAULT_WIDTH), _box(UNITS)]
+    loca = struct.pack(">4H", 0, 0, len(boxes[0]) // 2, (len(boxes[0]) + len(boxes[1])) // 2)  # the first has no box
+    tables = {"glyf": b"".join(boxes), "head": head, "hhea": hhea, "hmtx": hmtx, "loca": loca, "maxp": maxp}
     at = 12 + 16 * len(tables)
     directory, body = struct.pack(">IHHHH", 0x10000, len(tables), 64, 2, 32), b""
     for name, content in tables.items():
@@ -97,6 +104,15 @@ def _true_type() -> bytes:
         directory += struct.pack(">4sIII", name.encode(), _checksum(padded), at + len(body), len(content))
         body += padded
     return directory + body
+
+
+def _box(width: int) -> bytes:
+    """A glyph of one rectangle as high as the line."""
+    head = struct.pack(">hhhhhHH", 1, 0, DESCENT, width, ASCENT, 3, 0)
+    # Four points on the curve, each as its distance from the last.
+    across, up = struct.pack(">4h", 0, 0, width, 0), struct.pack(">4h", DESCENT, UNITS, 0, -UNITS)
+    box = head + b"\x01" * 4 + across + up
+    return box + bytes(-len(box) % 4)
 
 
 def _checksum(padded: bytes) -> int:

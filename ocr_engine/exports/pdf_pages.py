@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import SequenceMatcher
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 import pymupdf
 
@@ -62,7 +63,8 @@ class PdfPages:
                     self._pdf.update_stream(number, stream)
             if self._kept != list(range(len(self._pdf))):
                 self._pdf.select(self._kept)
-            self._pdf.save(self._file, garbage=1, encryption=_mupdf.PDF_ENCRYPT_KEEP)
+            with _Sink(self._file) as sink:
+                self._pdf.save(sink, garbage=1, encryption=_mupdf.PDF_ENCRYPT_KEEP)
             self._pdf.close()
 
     def _append(self, page: Any, layer: bytes) -> None:  # Any: see above
@@ -107,13 +109,47 @@ class PdfPages:
         return "dict", "<<>>"
 
 
+class _Sink:
+    """A file as PyMuPDF writes to one: without a name, because it would open what is called so, and a temporary file is
+    called by a number. An error of the disk passes through MuPDF as a text; it is raised again as what it was."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._failure: OSError | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self._failure = error
+            raise
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def truncate(self) -> int:
+        return self._file.truncate()
+
+
 @contextmanager
 def _mupdf_at_work(what: str) -> Iterator[None]:
     """The library's lock. Raises: UnreadableDocument: it can render what it cannot write."""
     with MUPDF_LOCK:
         try:
             yield
-        except MemoryError:
+        except (MemoryError, OSError):
             raise
         except Exception as error:
             raise UnreadableDocument(f"{what} is too damaged to be written again: {error}") from error

@@ -61,7 +61,8 @@ def _line(line: TextLine, font: GlyphlessFont, matrix: Matrix) -> Iterator[str]:
         shown = strip if following is None else _apart(strip, following)
         pieces = list(_upright(word.text, shown))
         for number, (text, piece) in enumerate(pieces):
-            is_end = number == len(pieces) - 1 and following is not None
+            # PDFium runs the lines of turned text together unless there is a space between them.
+            is_end = number == len(pieces) - 1 and (following is not None or _quarters(strip) != 0)
             yield _operators(text, piece, font.encode(f"{text} " if is_end else text))
 
 
@@ -81,7 +82,7 @@ def _upright(text: str, strip: _Strip) -> Iterator[tuple[str, _Strip]]:
     poppler parts a word in two where its baseline has moved by half a point. A box is lower than the word by as much as
     the slant rises along it, so a long word is two. What is steeper or longer stays as it is: MuPDF and PDFium read it.
     """
-    upright = round(strip.angle / _QUARTER) * _QUARTER
+    upright = _quarters(strip) * _QUARTER
     slant = math.tan(strip.angle - upright)
     count = max(math.ceil(abs(slant) * strip.width / (_MOST_LOST * strip.height)), 1)
     if abs(slant) > _STEEP or count > _MOST_PIECES:
@@ -109,6 +110,11 @@ def _upright(text: str, strip: _Strip) -> Iterator[tuple[str, _Strip]]:
                 height=max(strip.height - lost, _LEAST_SIDE),
             ),
         )
+
+
+def _quarters(strip: _Strip) -> int:
+    """The nearest quarter turn of the direction in which it is read."""
+    return round(strip.angle / _QUARTER)
 
 
 def _strip(word: PlacedWord, matrix: Matrix) -> _Strip:

@@ -18,7 +18,7 @@ _STRIDE = 32
 # Pages whose sides add up to less are padded before they are resized.
 _TINY_SIDES_PX = 64
 # Height of a box, grown, in pixels of the detector: under the first lines are missed or cut, at the second none gains.
-_SMALL_TEXT_PX, _GOOD_TEXT_PX = 17, 18
+_SMALL_TEXT_PX, _GOOD_TEXT_PX = 14, 18
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,7 @@ from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Polygon, Reading
 
 # Of a line's height, at both ends: a box that is cut close loses half of its first letter. Boxes are reported as found.
-_MARGIN = 0.1
+_MARGIN = 0.15
 
 
 class SqueezeReader:

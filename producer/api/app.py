@@ -20,6 +20,7 @@ from producer.api.routes import (
     health,
     jobs,
     keys,
+    metrics,
     ocr,
     uploads,
     webhooks,
@@ -28,7 +29,7 @@ from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, health, ocr)
+_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, metrics, health, ocr)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:

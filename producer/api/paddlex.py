@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from producer.api.paddlex_schemas import ImageInfo, InferRequest, PagesInfo, PageSize
 from producer.contract.errors import OcrFleetError, UnsupportedMedia
 from producer.contract.jobs import JobError, JobRequest, Priority
+from producer.contract.sources import UrlSource
+from producer.requests import parsed
 from producer.source import media_type_of
 
 # Pages that its serving reads of a document, `max_num_input_imgs`; later ones are passed over without a word.
@@ -36,9 +38,9 @@ _OPTIONS = {
     "returnWordBox": "return_word_box",
 }
 _SPELLINGS = {name: spelling for spelling, name in _OPTIONS.items()}
-# What PaddleX answers when the document itself is at fault, by our code; a size is told in words.
+# Codes of a document at fault: PaddleX has one answer for what it cannot read; the others are told in words.
 _UNREADABLE = frozenset({"unreadable_document", "encrypted_document", "unsupported_media", "source_unreachable"})
-_TOO_LARGE = frozenset({"page_too_large", "too_many_pages", "too_large"})
+_TOLD = frozenset({"page_too_large", "too_many_pages", "too_large", "source_forbidden"})
 
 
 class PaddlexError(Exception):
@@ -129,6 +131,18 @@ def check_type(request: InferRequest) -> int:
     return _PDF if kind == "application/pdf" else _IMAGE
 
 
+def address_in(request: InferRequest) -> UrlSource:
+    """`file` as an address to fetch. Raises: PaddlexError 422; InvalidRequest: it is too long."""
+    check_type(request)
+    return parsed(UrlSource, {"url": request.file})
+
+
+def check_fetched(request: InferRequest, media_type: str) -> None:
+    """What was at the address is of the type that is said. Raises: PaddlexError 422."""
+    if (media_type == "application/pdf") != (check_type(request) == _PDF):
+        raise PaddlexError(422, _INVALID_FILE)
+
+
 def document_in(request: InferRequest) -> bytes:
     """The bytes of the document. Raises: PaddlexError 422: not Base64, or not of the type that is said."""
     file_type = check_type(request)
@@ -153,7 +167,7 @@ def failure(error: JobError) -> PaddlexError:
     """Why a job, or one of its pages, has no result."""
     if error.code in _UNREADABLE:
         return PaddlexError(422, _INVALID_FILE)
-    return PaddlexError(422 if error.code in _TOO_LARGE else 500, error.message)
+    return PaddlexError(422 if error.code in _TOLD else 500, error.message)
 
 
 # Any: the pipeline's result is JSON.

@@ -14,6 +14,7 @@ from producer.api.guard import Access, is_loopback
 from producer.connect import connect
 from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
+from producer.telemetry import export_traces
 
 _DRAIN_S = 2.0  # two looks of a load balancer that looks every second
 
@@ -49,6 +50,7 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
             f"set OCRFLEET_API_KEY, or OCRFLEET_API_KEYS_REQUIRED=1 and make keys with `ocrfleet keys create`, before "
             f"listening on {host}: without keys the API stays on loopback"
         )
+    stop_tracing = export_traces(settings.otlp_endpoint, service="ocrfleet-api")
     producer = connect(settings)
     app = create_app(producer, settings)
     config = uvicorn.Config(
@@ -68,3 +70,4 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
         server.run(sockets=None if fd is None else [socket.socket(fileno=fd)])
     finally:
         producer.close()
+        stop_tracing()

@@ -10,6 +10,7 @@ import kombu.exceptions
 import redis
 from celery import Celery
 
+from producer.backends.redis_address import broker_of, client_of
 from producer.contract import names
 from producer.contract.errors import Unavailable
 
@@ -39,16 +40,17 @@ class CeleryQueue:
     """A doorbell. The message is a hint: ringing twice, or not at all, is repaired by the job record."""
 
     def __init__(self, url: str, *, visibility_timeout_s: float = 120) -> None:
-        self._app = Celery("ocrfleet-producer", broker=url, set_as_current=False)
+        broker = broker_of(url)
+        self._app = Celery("ocrfleet-producer", broker=broker.url, set_as_current=False)
         self._app.conf.update(
             task_serializer="json",
             accept_content=["json"],
             task_ignore_result=True,
-            broker_transport_options=transport_options(visibility_timeout_s),
+            broker_transport_options={**transport_options(visibility_timeout_s), **broker.options},
             # The record is written already and the reconciler publishes again: give up soon, not after a minute.
             task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2},
         )
-        self._redis = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+        self._redis = client_of(url, socket_timeout=5, socket_connect_timeout=5)
 
     def close(self) -> None:
         self._app.close()

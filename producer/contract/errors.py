@@ -18,7 +18,8 @@ OcrFleetError
 ├── RateLimited                  rate_limited         429  retryable
 ├── Unavailable                  unavailable          503  retryable
 │   ├── Refused                  unavailable          503  retryable
-│   └── QueueFull                unavailable          503  retryable
+│   ├── QueueFull                unavailable          503  retryable
+│   └── NotServed                not_served           503  retryable
 ├── WaitTimeout                  wait_timeout         504  retryable
 └── JobFailed                    the code of the job's own error
 """
@@ -157,6 +158,12 @@ class Refused(Unavailable):
 
 class QueueFull(Unavailable):
     """As many jobs wait and run as this service allows; nothing was accepted, try again when some have ended."""
+
+
+class NotServed(Unavailable):
+    """No worker serves this device now; start one, ask for another device, or try again later."""
+
+    code = "not_served"
 
 
 class WaitTimeout(OcrFleetError):

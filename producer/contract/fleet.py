@@ -74,6 +74,16 @@ class KindLoad(Strict):
     by_priority: ByPriority = Field(description="Waiting pages")
 
 
+class ScaleDecision(Strict):
+    """How many workers a kind of device should have, and why; work that any may do is shared among the kinds."""
+
+    kind: str
+    waiting_pages: int
+    running_pages: int
+    seconds_of_work: float = Field(description="Of one worker, for all the pages that wait or are read")
+    desired_workers: int
+
+
 class MinuteOfPages(Strict):
     """Pages read in the minute that begins at `at`."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import BinaryIO, Protocol
 
 from producer.contract.changes import Changes
-from producer.contract.fleet import FleetWorker, Load, WorkerReport
+from producer.contract.fleet import FleetWorker, Load, ScaleDecision, WorkerReport
 from producer.contract.jobs import Event, JobError, JobRecord, JobState, SourceInfo
 from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
 from producer.contract.listing import JobFilter, JobsPage
+from producer.contract.measures import WebhookBacklog
 from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
 
 
@@ -156,6 +158,9 @@ class Outbox(Protocol):
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Record what came of an attempt."""
 
+    def backlog(self) -> WebhookBacklog:
+        """How many are not done, and how late they are."""
+
     def redeliver(self, event_id: str) -> None:
         """Deliver again from the first attempt on. Raises: NotFound, InvalidRequest."""
 
@@ -194,8 +199,11 @@ class Fleet(Protocol):
     Every method raises `Unavailable` (retryable) while the store does not answer or cannot write.
     """
 
-    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
-        """Be among the workers for `ttl_s` from now. False: its node is asked to drain."""
+    def beat(self, report: WorkerReport, *, ttl_s: float, counted: Mapping[str, int] = MappingProxyType({})) -> bool:
+        """Be among the workers for `ttl_s` from now. False: its node is asked to drain.
+
+        counted: what has happened since the last beat, added to `counts`.
+        """
 
     def leave(self, worker_id: str) -> None:
         """Be no more among them. Safe to repeat."""
@@ -208,6 +216,12 @@ class Fleet(Protocol):
 
     def load(self) -> Load:
         """The work there is, and what came of it in the last hour."""
+
+    def decide(self, decision: ScaleDecision, *, ttl_s: float) -> None:
+        """Tell how many workers a kind should have; after `ttl_s` nobody has said so."""
+
+    def decisions(self) -> list[ScaleDecision]:
+        """Those that count, by kind."""
 
     def counts(self) -> dict[str, int]:
         """What has happened since counting began, by name and labels joined with `|`: `pages|cpu|succeeded`."""

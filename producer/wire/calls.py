@@ -33,6 +33,7 @@ _BY_CODE: Mapping[str, type[errors.OcrFleetError]] = {
         errors.Unauthorized,
         errors.Forbidden,
         errors.RateLimited,
+        errors.NotServed,
         errors.Unavailable,
     )
 }

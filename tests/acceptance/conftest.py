@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,9 @@ SECRET = "whsec_" + "c2VjcmV0" * 6
 
 
 @contextmanager
-def running(folder: Path, **settings: str) -> Iterator[System]:
+def running(folder: Path, *, devices: Sequence[str] = ("cpu",), **settings: str) -> Iterator[System]:
     environment = {"OCRFLEET_WEBHOOK_SECRET": SECRET, "OCRFLEET_ALLOW_PRIVATE_URLS": "true", **settings}
-    with System(data_dir=folder, port=0, processes=1, environment=environment) as system:
+    with System(data_dir=folder, port=0, processes=1, devices=devices, environment=environment) as system:
         yield system
 
 

@@ -71,16 +71,22 @@ def test_submit_waits_shows_progress_and_downloads(data_dir: Path, page: Path, t
 
 
 def test_every_output_that_was_asked_for_is_listed_and_downloaded(data_dir: Path, page: Path, tmp_path: Path) -> None:
-    asked = ["submit", str(page), "--wait", "--json", "--outputs", "text,hocr,alto,pdf", "-o", str(tmp_path / "out")]
-    job = json.loads(run(data_dir, *asked).stdout)
-    assert set(job["outputs"]) == {"json", "text", "hocr", "alto", "pdf"}
-    folder = tmp_path / "out" / job["id"]
-    exports = {"document.txt", "document.hocr", "document.alto.xml", "document.pdf"}
-    assert {path.name for path in folder.iterdir()} == {"result.json", "00001.json", *exports}
-    text = (folder / "document.txt").read_text(encoding="utf-8")
-    assert "滨江图书馆开放公告" in text
-    with pymupdf.open(folder / "document.pdf") as pdf:
-        assert pdf[0].get_text("text").split() == text.split()
+    scan = tmp_path / "scan.pdf"
+    with pymupdf.open() as made:
+        sheet = made.new_page()
+        sheet.insert_image(sheet.rect, filename=page)
+        made.save(scan)
+    asked = ["submit", str(page), str(scan), "--wait", "--json", "-o", str(tmp_path / "out")]
+    jobs = json.loads(run(data_dir, *asked, "--outputs", "text,hocr,alto,pdf").stdout)
+    for job in jobs:
+        assert set(job["outputs"]) == {"json", "text", "hocr", "alto", "pdf"}
+        folder = tmp_path / "out" / job["id"]
+        exports = {"document.txt", "document.hocr", "document.alto.xml", "document.pdf"}
+        assert {path.name for path in folder.iterdir()} == {"result.json", "00001.json", *exports}
+        text = (folder / "document.txt").read_text(encoding="utf-8")
+        assert "滨江图书馆" in text
+        with pymupdf.open(folder / "document.pdf") as pdf:
+            assert pdf[0].get_text("text").split() == text.split()
 
 
 def test_every_command_prints_one_json_document_when_asked(data_dir: Path, page: Path) -> None:

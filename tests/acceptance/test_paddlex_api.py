@@ -7,7 +7,10 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,27 @@ def test_a_mistake_is_answered_in_paddlexs_form(
     assert set(body) == {"logId", "errorCode", "errorMsg"}
     assert (body["logId"], body["errorCode"]) == ("mine", status)
     assert words in body["errorMsg"]
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """The address of a folder with a page in it."""
+    (tmp_path / "page.png").write_bytes(draw("notice.png").data)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_document_is_fetched_from_its_address_and_its_ending_tells_its_type(http: httpx.Client, web: str) -> None:
+    status, body = infer(http, file=f"{web}/page.png?version=1", visualize=False)
+    assert status == 200
+    assert "滨江图书馆开放公告" in body["result"]["ocrResults"][0]["prunedResult"]["rec_texts"]
+    assert infer(http, file=f"{web}/page.png", fileType=PDF, logId="a")[1]["errorMsg"] == "Invalid input file"
+    assert infer(http, file=f"{web}/nothing.png", logId="a")[1]["errorMsg"] == "Invalid input file"
 
 
 def test_a_body_that_is_no_json_is_answered_in_paddlexs_form(http: httpx.Client) -> None:

@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from producer.contract.fleet import FleetWorker, LineLoad, WorkerReport, WorkerState
+from producer.contract.fleet import FleetWorker, LineLoad, ScaleDecision, WorkerReport, WorkerState
 from producer.contract.jobs import JobError, JobState
-from producer.contract.leases import Lease, Plan
+from producer.contract.leases import Lease, Plan, Worker
+from producer.contract.names import queues_served_by
 from tests.contract.job_stores import JobStores
 
 BROKEN = JobError(code="unreadable_document", message="broken")
@@ -193,3 +194,33 @@ def _read(stores: JobStores, *, failed: int) -> Lease:
     for page in (1, 2, 3):
         stores.leases.page(lease, page, error=BROKEN if page == failed else None)
     return lease
+
+
+# --- how many there should be
+
+
+def test_a_decision_is_told_by_kind_until_its_time_is_over(stores: JobStores) -> None:
+    def decision(kind: str, desired: int) -> ScaleDecision:
+        return ScaleDecision(kind=kind, waiting_pages=1, running_pages=2, seconds_of_work=3.5, desired_workers=desired)
+
+    stores.fleet.decide(decision("cpu", 1), ttl_s=60)
+    stores.fleet.decide(decision("cpu", 2), ttl_s=60)
+    stores.fleet.decide(decision("gpu", 3), ttl_s=0.05)
+    while len(found := stores.fleet.decisions()) > 1:
+        assert [one.kind for one in found] == ["gpu", "cpu"]
+    assert found == [decision("cpu", 2)]
+
+
+def test_unequal_workers_share_the_work_of_any_device_in_proportion_to_their_speed(stores: JobStores) -> None:
+    jobs, unit_s = 40, {"gpu:0": 1, "cpu": 3}
+    for _ in range(jobs):
+        stores.submit()
+    free_at = dict.fromkeys(unit_s, 0)
+    taken = dict.fromkeys(unit_s, 0)
+    for _ in range(jobs):
+        device = min(free_at, key=lambda one: free_at[one])  # who is done first asks first
+        lease = stores.claim(Worker(queues=queues_served_by(device), holder=device, device=device)).lease
+        stores.leases.finish(lease, JobState.SUCCEEDED, error=None, outputs={}, is_dead=False)
+        free_at[device] += unit_s[device]
+        taken[device] += 1
+    assert taken == {"gpu:0": 30, "cpu": 10}

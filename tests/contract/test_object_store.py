@@ -5,33 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import resource
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import httpx
 import pytest
 
-from producer.backends.local_objects import ABANDONED_AFTER_S, LocalObjectStore
 from producer.backends.objects import UNFINISHED, open_object_store
-from producer.backends.s3_objects import S3ObjectStore
-from producer.contract.errors import InvalidRequest, NotFound, Unavailable
+from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.ports import ObjectInfo, ObjectStore
-from tests.contract.conftest import StoreCase, s3_store
-from tests.servers.moto_s3 import MotoServer, moto_server
-from tests.servers.process import free_port, wait_until
-from tests.servers.swift import SwiftServer
-
-BINARY = "application/octet-stream"
-MIB = 1 << 20
-PATIENCE_S = 15.0  # how long a caller may be kept waiting by a store that is down
+from tests.contract.bodies import BINARY, MIB, Stream
+from tests.contract.conftest import StoreCase
+from tests.servers.process import wait_until
 
 ESCAPES = [
     "../x", "/x", "a//b", "a/../b", "", "..", ".", "a/..", "a/.", "./a", "a/", "a\\..\\b", "a\0b", "\udcff",
@@ -48,38 +36,6 @@ HOSTILE_BUT_LEGAL = [
     "jobs/1/input/emoji 😀",
     "-rf",
 ]
-
-
-class Stream:
-    """A file of zeros and a few sizes that cannot seek; counts how much is asked of it at a time."""
-
-    def __init__(self, size_bytes: int, *, at_most: int | None = None, fails_at: int | None = None) -> None:
-        self.digest = hashlib.sha256()
-        self.largest_read = 0
-        self.is_closed = False
-        self._left = size_bytes
-        self._given = 0
-        self._at_most = at_most
-        self._fails_at = fails_at
-
-    def read(self, size: int = -1) -> bytes:
-        if self._fails_at is not None and self._given >= self._fails_at:
-            raise ConnectionResetError("the sender went away")
-        asked = self._left if size < 0 else min(size, self._left)
-        self.largest_read = max(self.largest_read, asked)
-        asked = min(asked, self._at_most or asked)
-        chunk = self._given.to_bytes(8, "big") * (asked // 8 + 1)
-        chunk = chunk[:asked]
-        self._left -= asked
-        self._given += asked
-        self.digest.update(chunk)
-        return chunk
-
-    def close(self) -> None:
-        self.is_closed = True
-
-    def as_file(self) -> BinaryIO:
-        return cast(BinaryIO, self)  # of the whole protocol a store may only use `read`
 
 
 # Round trips
@@ -334,253 +290,6 @@ def test_an_address_expires(case: StoreCase) -> None:
     url = case.store.presign("k", expires_s=1)
     assert url is not None
     wait_until(lambda: httpx.get(url).status_code == 403, lambda: "the address did not expire", timeout_s=10)
-
-
-# A store that does not answer
-
-
-def test_a_store_that_answers_says_so(store: ObjectStore) -> None:
-    store.ping()
-
-
-@contextmanager
-def waiting_at_most(seconds: float) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < seconds
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch, moto_server: MotoServer) -> None:
-    for name, value in moto_server.address.environment.items():
-        monkeypatch.setenv(name, value)
-
-
-def assert_unavailable(store: ObjectStore, message: str = "") -> None:
-    with pytest.raises(Unavailable, match=message) as caught:
-        store.get("k")
-    assert caught.value.__cause__ is not None
-    with pytest.raises(Unavailable, match=message):
-        store.put("k", b"x", media_type=BINARY)
-    with pytest.raises(Unavailable, match=message):
-        store.put("k", Stream(9 * MIB).as_file(), media_type=BINARY)
-    with pytest.raises(Unavailable, match=message):
-        store.head("k")
-    with pytest.raises(Unavailable, match=message):
-        list(store.keys(""))
-    with pytest.raises(Unavailable, match=message):
-        store.delete("jobs/")
-    with pytest.raises(Unavailable, match=message):
-        store.ping()
-
-
-@pytest.mark.usefixtures("credentials")
-def test_a_closed_port_is_unavailable_soon() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    store = S3ObjectStore("bucket", "", endpoint_url=url, region=None)
-    with waiting_at_most(PATIENCE_S), pytest.raises(Unavailable, match="OCRFLEET_S3_ENDPOINT_URL"):
-        store.put("k", b"x", media_type=BINARY)
-
-
-@pytest.mark.usefixtures("credentials")
-def test_a_server_that_was_killed_is_unavailable_soon() -> None:
-    with moto_server() as server:
-        store = s3_store(server.address, server.address.new_bucket(), "")
-        store.put("k", b"x", media_type=BINARY)
-        server.kill()
-        with waiting_at_most(PATIENCE_S), pytest.raises(Unavailable):
-            store.get("k")
-
-
-@pytest.mark.usefixtures("credentials")
-def test_a_server_that_accepts_and_never_answers_is_unavailable_soon() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        store = S3ObjectStore("bucket", "", endpoint_url=url, region=None, read_timeout_s=0.3)
-        with waiting_at_most(PATIENCE_S), pytest.raises(Unavailable):
-            store.get("k")
-
-
-@pytest.mark.parametrize("server", ["moto_server", "swift_server"])
-def test_a_missing_bucket_is_unavailable_and_says_which_setting(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, server: str
-) -> None:
-    running: MotoServer | SwiftServer = request.getfixturevalue(server)
-    for name, value in running.address.environment.items():
-        monkeypatch.setenv(name, value)
-    assert_unavailable(s3_store(running.address, "nobody-made-this", ""), "OCRFLEET_STORE_URL")
-
-
-@pytest.mark.parametrize(
-    ("setting", "value", "advice"),
-    [
-        ("AWS_SECRET_ACCESS_KEY", "wrong", "AWS_SECRET_ACCESS_KEY|s3:GetObject"),
-        ("AWS_ACCESS_KEY_ID", "nobody", "AWS_ACCESS_KEY_ID|s3:GetObject"),
-    ],
-)
-def test_wrong_credentials_are_unavailable_and_say_what_to_set(
-    swift_server: SwiftServer, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, advice: str
-) -> None:
-    bucket = swift_server.address.new_bucket()
-    for name, right in {**swift_server.address.environment, setting: value}.items():
-        monkeypatch.setenv(name, right)
-    assert_unavailable(s3_store(swift_server.address, bucket, ""), advice)
-
-
-def test_missing_credentials_are_unavailable_and_say_what_to_set(
-    moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(Unavailable, match="AWS_ACCESS_KEY_ID"):
-        s3_store(moto_server.address, "bucket", "").get("k")
-
-
-# Of the bucket alone
-
-
-def test_a_body_that_changes_on_its_way_is_refused(monkeypatch: pytest.MonkeyPatch, swift_server: SwiftServer) -> None:
-    for name, value in swift_server.address.environment.items():
-        monkeypatch.setenv(name, value)
-    with flipping_proxy(swift_server.address.endpoint_url) as url:
-        bucket = swift_server.address.new_bucket()
-        through = S3ObjectStore(bucket, "", endpoint_url=url, region=swift_server.address.region)
-        with pytest.raises(Unavailable, match="SHA256Mismatch"):
-            through.put("k", b"the body" * 100, media_type=BINARY)
-    assert list(s3_store(swift_server.address, bucket, "").keys("")) == []
-
-
-@contextmanager
-def flipping_proxy(target: str) -> Iterator[str]:
-    """Passes one-connection-at-a-time HTTP on, with every `the body` in it turned into `a lie...`."""
-    host, port = target.removeprefix("http://").split(":")
-
-    def pump(source: socket.socket, sink: socket.socket, *, flips: bool) -> None:
-        try:
-            while data := source.recv(65_536):
-                sink.sendall(data.replace(b"the body", b"a lie...") if flips else data)
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:  # the other direction has closed it, or nothing more comes
-            return
-
-    def serve(listener: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:  # the test is over
-                return
-            with client, socket.create_connection((host, int(port)), timeout=1) as server:
-                client.settimeout(1)
-                back = threading.Thread(target=pump, args=(server, client), kwargs={"flips": False})
-                back.start()
-                pump(client, server, flips=True)
-                back.join()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(timeout=5)
-
-
-@pytest.mark.parametrize("server", ["moto_server", "swift_server"])
-def test_a_broken_upload_leaves_no_parts_behind(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, server: str
-) -> None:
-    running: MotoServer | SwiftServer = request.getfixturevalue(server)
-    address = running.address
-    for name, value in address.environment.items():
-        monkeypatch.setenv(name, value)
-    bucket = address.new_bucket()
-    with pytest.raises(ConnectionResetError):
-        s3_store(address, bucket, "").put("k", Stream(20 * MIB, fails_at=9 * MIB).as_file(), media_type=BINARY)
-    assert address.client().list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
-
-
-# Of the folder alone
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-def test_files_belong_to_their_owner_alone(folder: Path) -> None:
-    LocalObjectStore(folder).put("jobs/a/1", b"x", media_type=BINARY)
-    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
-    assert modes == {"store": 0o700, "jobs": 0o700, "a": 0o700, "1": 0o600}
-
-
-def test_deleting_leaves_no_empty_folders(folder: Path) -> None:
-    store = LocalObjectStore(folder)
-    store.put("jobs/a/pages/1", b"x", media_type=BINARY)
-    store.put("jobs/b/pages/1", b"x", media_type=BINARY)
-    store.delete("jobs/a/")
-    assert [path.name for path in (folder / "jobs").iterdir()] == ["b"]
-
-
-def test_a_link_does_not_lead_out_of_the_store(folder: Path, tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "secret").write_bytes(b"secret")
-    store = LocalObjectStore(folder)
-    store.put("k", b"", media_type=BINARY)
-    (folder / "link").symlink_to(outside)
-    for key in ("link/secret", "link/new"):
-        with pytest.raises(InvalidRequest, match="link"):
-            store.get(key)
-        with pytest.raises(InvalidRequest, match="link"):
-            store.put(key, b"", media_type=BINARY)
-    with pytest.raises(InvalidRequest, match="link"):
-        store.delete("link/")
-    assert list(store.keys("")) == ["k"]
-    assert [path.name for path in outside.iterdir()] == ["secret"]
-
-
-def test_what_a_dead_writer_left_is_never_listed_and_goes_with_its_job(folder: Path) -> None:
-    store = LocalObjectStore(folder)
-    store.put("jobs/a/1", b"x", media_type=BINARY)
-    fresh, abandoned = folder / f"jobs/a/{UNFINISHED}fresh", folder / f"jobs/a/{UNFINISHED}abandoned"
-    fresh.write_bytes(b"")
-    abandoned.write_bytes(b"")
-    long_ago = time.time() - ABANDONED_AFTER_S - 60
-    os.utime(abandoned, (long_ago, long_ago))
-    assert list(store.keys("")) == ["jobs/a/1"]
-    assert store.delete("jobs/a/") == 1
-    assert list((folder / "jobs/a").iterdir()) == [fresh]
-
-
-def test_a_full_disk_is_unavailable_and_leaves_the_old_object(folder: Path) -> None:
-    store = LocalObjectStore(folder)
-    store.put("k", b"old", media_type=BINARY)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))
-    try:
-        with pytest.raises(Unavailable, match="disk"):
-            store.put("k", b"x" * (2 * MIB), media_type=BINARY)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert store.get("k") == b"old"
-    assert [path.name for path in folder.iterdir()] == ["k"]
-
-
-def test_an_object_is_not_a_folder_in_a_local_store(folder: Path) -> None:
-    store = LocalObjectStore(folder)
-    store.put("a/b", b"x", media_type=BINARY)
-    with pytest.raises(InvalidRequest):
-        store.put("a", b"x", media_type=BINARY)
-    with pytest.raises(InvalidRequest):
-        store.put("a/b/c", b"x", media_type=BINARY)
-    assert list(store.keys("")) == ["a/b"]
-
-
-def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(Unavailable):
-        LocalObjectStore(tmp_path / "file" / "store").ping()
 
 
 # URLs

@@ -21,7 +21,8 @@ from workers.fleet.supervisor import System
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("dashboard")
     engine = {"OCRFLEET_WORKER_ENGINE": "tests.dashboard.engine:HostileEngine", DIR_VARIABLE: str(folder)}
-    with running(folder, PYTHONPATH=str(ROOT), **engine) as system:
+    # One try a page: what fails is there to be seen at once.
+    with running(folder, PYTHONPATH=str(ROOT), OCRFLEET_MAX_ATTEMPTS="1", **engine) as system:
         with OcrFleetClient(system.server) as client:  # the worker comes up after the API
             client.wait(client.submit(document([READ])).id, timeout_s=60)
         yield system

@@ -23,6 +23,8 @@ def test_pages_appear_as_they_finish(visit: Visit, client: OcrFleetClient) -> No
     assert page.locator(".thumb[data-state=waiting]").count() >= 1
     expect(page.locator(".thumb[data-state=done]")).to_have_count(5)
     expect(page.locator(".job-head .state")).to_have_text("succeeded")
+    page.get_by_role("tab", name="Events").click()
+    expect(page.get_by_role("cell", name="page.done")).to_have_count(5)
 
 
 def test_a_box_and_its_text_point_at_each_other(visit: Visit, client: OcrFleetClient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -12,6 +13,7 @@ from producer.contract.jobs import JobState
 from tests.acceptance.conftest import wait_until
 from tests.dashboard.browser import Visit
 from tests.faults.commands import READ, Command, document, sleep
+from tests.integration.web_site import web_site
 
 FAILS_ONCE = Command(action="fail", code="unreadable_document", times=1)
 DROP = """([name, data]) => {
@@ -52,13 +54,23 @@ def test_a_dropped_document_is_submitted_with_the_options_that_were_chosen(
     page.get_by_role("textbox", name="Pages").fill("2")
     page.get_by_role("textbox", name="Tag").fill("dropped")
     page.get_by_label("Images").uncheck()
+    page.get_by_label("Turn pages upright").select_option("off")
     page.evaluate(DROP, ["dropped.tiff", base64.b64encode(document([READ] * 3, first_number=200)).decode()])
     row = row_of(page, "dropped.tiff")
     expect(row).to_contain_text("1/1")
     (job,) = client.jobs(tag="dropped").jobs
     assert (job.priority, job.progress.pages_total) == ("high", 1)
-    assert client.page(job.id, 2)
-    assert b"_page.jpg" not in client.page(job.id, 2)
+    read = json.loads(client.page(job.id, 2))
+    assert read["views"] == {}
+    assert "doc_preprocessor_res" not in read["result"]  # by default pages are turned upright
+
+
+def test_a_document_is_submitted_by_its_address(visit: Visit) -> None:
+    page = visit.open()
+    with web_site() as site:
+        page.get_by_label("Address of a document").fill(f"{site}/page.png")
+        page.get_by_role("button", name="Submit").click()
+        expect(row_of(page, "page.png")).to_contain_text("succeeded")
 
 
 def test_a_refused_document_is_told_of_with_the_reason(visit: Visit) -> None:

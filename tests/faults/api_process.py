@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.faults.bench import LATEST_S, ROOT
-from tests.servers.process import ServerProcess, free_port
+from tests.servers.process import ServerProcess, free_port, wait_until
 
 
 class ApiProcess:
@@ -33,6 +34,14 @@ class ApiProcess:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        os.kill(self._process.pid, signal.SIGTERM)
+
+    def wait_gone(self, *, timeout_s: float) -> None:
+        """Return once it has stopped. Raises: RuntimeError."""
+        wait_until(lambda: not self._process.is_running(), lambda: "the API goes on", timeout_s=timeout_s)
 
     def restart(self) -> None:
         self.kill()

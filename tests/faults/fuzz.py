@@ -8,6 +8,7 @@ import random
 import re
 import struct
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -215,10 +216,11 @@ def read(data: bytes) -> str:
             count = min(document.page_count, PAGES_READ)
             sizes = [document.page_image(index).shape for index in range(count)]
         info = DocumentInfo(filename="fuzz", page_count=count, engine="fuzz")
-        export = searchable_pdf(io.BytesIO(), info, data, limits=LIMITS)
-        for number, (height, width, _) in enumerate(sizes, start=1):
-            export.add(PageText.parse(_said(number, width, height)))
-        export.finish()
+        with tempfile.TemporaryFile() as file:
+            export = searchable_pdf(file, info, data, limits=LIMITS)
+            for number, (height, width, _) in enumerate(sizes, start=1):
+                export.add(PageText.parse(_said(number, width, height)))
+            export.finish()
     except (EngineError, OcrFleetError) as error:
         return error.code
     return ""

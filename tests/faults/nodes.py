@@ -31,12 +31,15 @@ _NODE_READY = "worker_ready"
 class Node:
     """One `ocrfleet worker`: its main process, its children, its log. A context manager; killed whole on exit."""
 
-    def __init__(self, role: Role, folder: Path, environment: Mapping[str, str], *, processes: int = 1) -> None:
+    def __init__(
+        self, role: Role, folder: Path, environment: Mapping[str, str], *, processes: int = 1, device: str = "cpu"
+    ) -> None:
         """Start it. `environment` is added to this process's own; `folder` takes the log."""
         self.role = role
         self._children = processes
         self.log = folder / f"{role}-{time.monotonic_ns()}.log"
         command = [sys.executable, "-m", "workers", "worker", "--role", role, "--processes", str(processes)]
+        command += ["--device", device]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self._process = ServerProcess(command, self.log, {**os.environ, "PYTHONPATH": path, **environment})
 

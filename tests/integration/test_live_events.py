@@ -71,6 +71,14 @@ def test_a_stream_goes_on_where_another_ended(http: httpx.Client, client: OcrFle
         assert json.loads(next(events)["data"])["job"]["id"] == missed
 
 
+def test_the_fleet_is_told_of_too_where_it_is_asked_for(http: httpx.Client) -> None:
+    with http.stream("GET", "/v1/events", params={"fleet": True}) as answer:
+        events = _events(answer)
+        kinds = [next(events) for _ in range(3)]
+    assert [event["event"] for event in kinds] == ["open", "fleet", "fleet"]
+    assert set(json.loads(kinds[1]["data"])) == {"kinds", "workers", "pages_per_second", "throughput"}
+
+
 def _events(answer: httpx.Response) -> Iterator[dict[str, str]]:
     event: dict[str, str] = {}
     deadline = time.monotonic() + LIMIT_S

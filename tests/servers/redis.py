@@ -58,7 +58,7 @@ class RedisServer:
     def _start(self, *options: str) -> ServerProcess:
         if accepts(self.port):
             raise RuntimeError(f"Port {self.port} was taken by another process; run the tests again.")
-        process = ServerProcess([*_binary(), *self._options(), *options], self.folder / "redis.log")
+        process = ServerProcess([*binary(), *self._options(), *options], self.folder / "redis.log")
         process.wait_until(self._answers)
         return process
 
@@ -92,7 +92,7 @@ def redis_server(*, fsync: Fsync | None = None, password: str | None = None) -> 
             server.kill()
 
 
-def _binary() -> list[str]:
+def binary() -> list[str]:
     found = shutil.which("redis-server") or shutil.which("valkey-server")
     if found:
         return [found]

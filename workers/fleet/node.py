@@ -9,38 +9,56 @@ import typer
 
 from producer.connect import addresses
 from producer.contract import names
-from producer.contract.errors import Unavailable
+from producer.contract.errors import InvalidRequest, Unavailable
+from producer.contract.fleet import AUTO
+from producer.contract.names import kind_of
 from producer.settings import load_settings
-
-_RUNNABLE = ("cpu",)  # devices that this version's engine can run on
+from workers.fleet.devices import DEVICE, count_of, detect, exact
+from workers.fleet.pinning import NotVisible, visible_devices
+from workers.settings import WorkerSettings
 
 
 def run_node(*, device: str, processes: int, role: str) -> None:
     """Replace this process by the Celery node. Exits with status 2 or 3 when it cannot be."""
     if role not in ("device", "io"):
         _refuse(f"--role is `device` or `io`, not {role!r}", status=2)
-    if role == "device" and device not in _RUNNABLE:
-        _refuse(f"this version runs on {', '.join(_RUNNABLE)}; {device!r} has no runtime yet", status=2)
+    worker = WorkerSettings()
+    if device == AUTO:
+        device = detect(worker.device_dir)[0]
     try:
+        pinned = node_environment(device=_checked(device, worker), processes=processes, role=role)
         addresses(load_settings())
+    except (InvalidRequest, NotVisible) as error:
+        _refuse(str(error), status=2)
     except Unavailable as error:
         _refuse(error.message, status=3)
-    environment = os.environ | node_environment(device=device, processes=processes, role=role)
-    os.execve(sys.executable, [sys.executable, *celery_arguments(device=device, role=role)], environment)
+    arguments = celery_arguments(device=pinned["OCRFLEET_WORKER_DEVICE"], role=role)
+    os.execve(sys.executable, [sys.executable, *arguments], os.environ | pinned)
+
+
+def _checked(device: str, worker: WorkerSettings) -> str:
+    """The device with its number. Raises: InvalidRequest: it is no device, or not on this machine."""
+    if not DEVICE.fullmatch(device):
+        raise InvalidRequest(f"{device!r} is no device; say `cpu`, `gpu`, `gpu:0`, `npu:0`, or `auto`")
+    numbered, kind = exact(device), kind_of(device)
+    count = count_of(kind, worker.device_dir)
+    if kind != "cpu" and int(numbered.partition(":")[2]) >= count:
+        raise InvalidRequest(
+            f"{numbered} is not on this machine: {count} of its kind found in {worker.device_dir}; install its driver, "
+            "give it to the container, or set OCRFLEET_WORKER_DEVICE_DIR"
+        )
+    return numbered
 
 
 def node_environment(*, device: str, processes: int, role: str) -> dict[str, str]:
-    """What the node and its children read before any runtime is imported."""
-    threads = str(max(1, len(os.sched_getaffinity(0)) // processes))
+    """What the node and its children read before any runtime is imported. Raises: NotVisible."""
     return {
         "OCRFLEET_WORKER_ROLE": role,
         "OCRFLEET_WORKER_DEVICE": device,
         "OCRFLEET_WORKER_PROCESSES": str(processes),
-        "OCRFLEET_WORKER_CPU_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
         # SIGTERM means: finish within the soft shutdown time, then give the message back.
         "REMAP_SIGTERM": "SIGQUIT",
+        **visible_devices(device, os.environ),
     }
 
 

@@ -8,11 +8,10 @@ import os
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,28 +20,23 @@ import httpx
 import structlog
 import typer
 
+from producer.backends.redis_store import RedisJobStore
 from producer.contract.errors import OcrFleetError, Unavailable
+from producer.contract.ports import Fleet
 from producer.settings import RUNTIME_FILE, Settings, load_settings
+from workers.fleet.care import Care, NodeSeen
 from workers.fleet.child_process import Spawner
+from workers.fleet.devices import detect
 from workers.fleet.embedded_redis import EmbeddedRedis
+from workers.fleet.node_plans import node_plans
+from workers.fleet.parts import DRAIN_S, Parts
 from workers.logs import configure_logs
+from workers.settings import WorkerSettings
 
 _READY_S = 60.0
-_DRAIN_S = 45.0  # above the 30 s of Celery's soft shutdown
-_BACKOFF_MAX_S = 30.0
-_WATCH_S = 0.2
+_WATCH_S, _CARE_S = 0.2, 2.0
+_IDLE_S = 3.0  # a node that reads nothing needs no more to end
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(kw_only=True, slots=True)
-class _Part:
-    """One supervised process and when it may be started again."""
-
-    name: str
-    arguments: list[str]
-    process: subprocess.Popen[bytes]
-    restarts: int = 0
-    start_at: float = 0.0  # monotonic; 0 while it runs
 
 
 class System:
@@ -54,20 +48,25 @@ class System:
         data_dir: Path,
         port: int,
         processes: int,
+        devices: Sequence[str] = ("cpu",),
         environment: dict[str, str] | None = None,
         log_file: Path | None = None,
     ) -> None:
-        """`environment` is added for every part; `log_file` takes what they would write to standard error."""
+        """A node with so many `processes` for each of the `devices`, of which `cpu` may be named several times.
+
+        `environment` is added for every part; `log_file` takes what they would write to standard error.
+        """
         self.data_dir = data_dir.resolve()
         # Opened once, here, and inherited by the API: nobody else can take the port, not even between its restarts.
         self._listener = _listen(port)
         self._processes = processes
+        self._devices = devices
         self._spawner = Spawner()
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
         self._extra = environment or {}
-        self._log_file = log_file
         self._environment: dict[str, str] = {}
-        self._parts: list[_Part] = []
+        self._parts = Parts(spawner=self._spawner, output=log_file, keep_fds=[self._listener.fileno()])
+        self._nodes: dict[str, str] = {}  # name of the part that is a device node -> its device
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
@@ -107,8 +106,11 @@ class System:
         self._write_private(RUNTIME_FILE, json.dumps({**addresses, "address": self.server, "pid": os.getpid()}))
         ocrfleet = [sys.executable, "-m", "workers"]
         self._launch("api", [*ocrfleet, "api", "--fd", str(self._listener.fileno())])
-        self._launch("worker cpu", [*ocrfleet, "worker", "--device", "cpu", "--processes", str(self._processes)])
         self._launch("worker io", [*ocrfleet, "worker", "--role", "io"])
+        for number, pinned in enumerate(node_plans(self._devices, processes=self._processes)):
+            name = f"worker {pinned.device} {number}"
+            self._parts.start(name, [*ocrfleet, *pinned.arguments], self._environment | pinned.environment)
+            self._nodes[name] = pinned.device
         self._wait_ready()
         self._watcher.start()
 
@@ -118,38 +120,43 @@ class System:
             raise Unavailable(f"the embedded Redis stopped; see {self.data_dir / 'redis' / 'redis.log'}")
 
     def _watch(self) -> None:
+        """Keep every part running, and look after the nodes. Runs in a thread of its own."""
+        worker = WorkerSettings()
+        care = Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
+        store = RedisJobStore(self._environment["OCRFLEET_REDIS_URL"])
+        look_at = 0.0
         while not self._stopping.wait(_WATCH_S):
-            self._restart_crashed(time.monotonic())
+            self._parts.watch()
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + _CARE_S
+                self._look_after_nodes(care, store.fleet)
+        store.close()
 
-    def _restart_crashed(self, now: float) -> None:
-        """Start again, with backoff, what has stopped."""
-        for part in self._parts:
-            if part.process.poll() is None:
-                continue
-            if not part.start_at:
-                delay_s = min(2.0**part.restarts - 1, _BACKOFF_MAX_S)
-                part.start_at = now + delay_s
-                _log.warning("part_stopped", part=part.name, status=part.process.returncode, restart_in_s=delay_s)
-            elif now >= part.start_at:
-                part.process, part.start_at = self._spawn(part.arguments), 0.0
-                part.restarts += 1
+    def _look_after_nodes(self, care: Care, fleet: Fleet) -> None:
+        now, host = time.monotonic(), socket.gethostname()
+        nodes = {
+            f"{host}/{part.process.pid}": part
+            for part in self._parts.running
+            if part.name in self._nodes and part.is_running and not part.kill_at
+        }
+        seen = [
+            NodeSeen(id=node, device=self._nodes[part.name], age_s=now - part.started_at)
+            for node, part in nodes.items()
+        ]
+        try:
+            found = care.to_replace(seen, fleet.workers(), fleet.load(), now=now)
+        except Unavailable as error:
+            _log.warning("nodes_unseen", reason=error.message)
+            return
+        for node, one in found.items():
+            self._parts.replace(nodes[node], why=one.why, within_s=_IDLE_S if one.is_idle else DRAIN_S)
 
     def stop(self) -> None:
         """Drain: running pages finish or are given back, then everything stops. Safe to repeat."""
         self._stopping.set()
         if self._watcher.is_alive():
             self._watcher.join()
-        for part in self._parts:
-            part.process.terminate()
-        deadline = time.monotonic() + _DRAIN_S
-        for part in self._parts:
-            try:
-                part.process.wait(timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _log.warning("part_killed", part=part.name)
-                part.process.kill()
-                part.process.wait()
-        self._parts = []
+        self._parts.stop()
         self._redis.stop()
         self._spawner.close()
         self._listener.close()
@@ -160,18 +167,13 @@ class System:
         return self._redis.url
 
     def _launch(self, name: str, arguments: list[str]) -> None:
-        self._parts.append(_Part(name=name, arguments=arguments, process=self._spawn(arguments)))
-
-    def _spawn(self, arguments: list[str]) -> subprocess.Popen[bytes]:
-        return self._spawner.spawn(
-            arguments, environment=self._environment, output=self._log_file, keep_fds=[self._listener.fileno()]
-        )
+        self._parts.start(name, arguments, self._environment)
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + _READY_S
         while time.monotonic() < deadline:
-            for part in self._parts:
-                if part.process.poll() is not None:
+            for part in self._parts.running:
+                if not part.is_running:
                     raise Unavailable(f"{part.name} ended with status {part.process.returncode} while starting")
             try:
                 if httpx.get(f"{self.server}/health/ready", timeout=2, trust_env=False).is_success:
@@ -201,15 +203,21 @@ def _listen(port: int) -> socket.socket:
         raise Unavailable(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
 
 
-def run_until_stopped(*, processes: int, port: int, data_dir: Path | None) -> None:
-    """`ocrfleet up`: run until SIGINT or SIGTERM, then drain."""
+def run_until_stopped(*, devices: str | None, processes: int, port: int, data_dir: Path | None) -> None:
+    """`ocrfleet up`: run until SIGINT or SIGTERM, then drain. devices: with commas between; None: those found here."""
     settings = Settings()
     configure_logs(settings.log_format)
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
     try:
-        with System(data_dir=data_dir or settings.data_dir, port=port, processes=processes) as system:
+        system = System(
+            data_dir=data_dir or settings.data_dir,
+            port=port,
+            processes=processes,
+            devices=devices.split(",") if devices else detect(WorkerSettings().device_dir),
+        )
+        with system:
             typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
             while not stopping:
                 system.check()

@@ -29,9 +29,11 @@ export function fleetView(main) {
     workers.update(fleet.workers.map((worker) => workerRow(worker, now)));
   }
 
+  let listed = new Set();
   async function readDead() {
     try {
       const { dead_letters: jobs } = await get(`/v1/dead-letters?limit=${DEAD_MAX}`, { signal: stop.signal });
+      listed = new Set(jobs.map((job) => job.id));
       dead.update(jobs.map(deadRow));
     } catch (error) {
       if (!stop.signal.aborted && error.status !== 401) dead.fail(error.message);
@@ -54,8 +56,9 @@ export function fleetView(main) {
   on("open", ({ detail }) => detail.resumed || read());
   for (const name of ["job", "deleted"]) {
     on(name, ({ detail }) => {
-      // The list follows jobs that fail, run again or go; many at once make one question.
-      if (name === "job" && ["running", "succeeded"].includes(detail.job.status)) return;
+      // The list changes with jobs that fail, and with those that are on it; many at once make one question.
+      const failed = ["failed", "partial"].includes(detail.job?.status);
+      if (!failed && !listed.has(detail.id ?? detail.job.id)) return;
       pending ||= setTimeout(() => ((pending = 0), readDead()), 500);
     });
   }

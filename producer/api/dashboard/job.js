@@ -9,12 +9,24 @@ import { live } from "./live.js";
 import { pagesPanel } from "./page.js";
 import { deliveriesPanel, eventsPanel, filesPanel, timingsPanel } from "./tabs.js";
 
+const AGAIN_MS = 1000;
+
 /** What is known of the pages of a job: which are done and failed, which numbers there are. */
 class Pages {
   states = new Map();
   total = null;
 
+  #numbers = [];
+  #counted = "";
+
   get numbers() {
+    const counted = `${this.states.size} of ${this.total}`;
+    if (this.#counted !== counted) this.#numbers = this.#count();
+    this.#counted = counted;
+    return this.#numbers;
+  }
+
+  #count() {
     const seen = [...this.states.keys()];
     const beyond = seen.some((page) => page > (this.total ?? 0));
     // Of a choice of pages only those that were read are known; of a whole document all are.
@@ -26,8 +38,7 @@ class Pages {
     else if (event.type === "page.failed") this.states.set(event.data.page, "failed");
     else if (event.type === "job.queued") {
       for (const [page, state] of this.states) if (state === "failed") this.states.delete(page);
-    } else return false;
-    return true;
+    }
   }
 }
 
@@ -53,30 +64,37 @@ export function jobView(main, route) {
     tabs.current().update?.();
     document.title = `${nameOf(job)} · OCRFleet`;
   };
-  let watched = -1;
-  const watch = async (from) => {
-    // The stream ends with the job; a job that is run again is watched again, from where it was.
-    if (watched === from) return;
-    watched = from;
+  let watching = false;
+  /** Follow the events of the job; the stream ends with it, and a job that is run again is followed again. */
+  const watch = async () => {
+    if (watching) return;
+    watching = true;
+    let lost = false;
     try {
       const resume = view.story.length ? { "Last-Event-ID": view.story.at(-1).id } : {};
       for await (const event of events(`/v1/jobs/${view.id}/events`, { signal: stop.signal, headers: resume })) {
         view.story.push(event);
         view.pages.take(event);
-        tabs.current().update?.();
+        redraw();
       }
-      watched = -1;
-      if (view.job && isOpen(view.job.status)) setTimeout(() => stop.signal.aborted || watch(view.story.length), 1000);
     } catch (error) {
-      if (stop.signal.aborted) return;
-      watched = -1;
-      if (error.status === undefined) setTimeout(() => stop.signal.aborted || watch(view.story.length), 1000);
+      lost = !error.status;
     }
+    watching = false;
+    if (!stop.signal.aborted && (lost || isOpen(view.job.status))) setTimeout(() => stop.signal.aborted || watch(), AGAIN_MS);
+  };
+  // Hundreds of events may come at once; what is shown changes once a frame.
+  let frame = 0;
+  const redraw = () => {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      tabs.current().update?.();
+    });
   };
   const read = async () => {
     try {
       update(await jobOf(view.id, { signal: stop.signal }));
-      watch(view.story.length);
+      watch();
     } catch (error) {
       if (stop.signal.aborted || error.status === 401) return;
       if (error.status === 404) gone(main);
@@ -87,7 +105,7 @@ export function jobView(main, route) {
   on("job", ({ detail }) => {
     if (detail.job.id !== view.id) return;
     update(detail.job);
-    if (isOpen(detail.job.status)) watch(view.story.length);
+    if (isOpen(detail.job.status)) watch();
   });
   on("deleted", ({ detail }) => detail.id === view.id && gone(main));
   on("open", ({ detail }) => detail.resumed || read());
@@ -96,6 +114,7 @@ export function jobView(main, route) {
   return () => {
     stop.abort();
     clearInterval(ages);
+    cancelAnimationFrame(frame);
     for (const panel of Object.values(panels)) panel.close?.();
   };
 }

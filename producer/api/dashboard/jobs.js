@@ -106,6 +106,11 @@ class Jobs {
     return there ? null : at;
   }
 
+  forget(id) {
+    this.touched.add(id);
+    this.drop(id);
+  }
+
   drop(id) {
     if (!this.known.delete(id)) return;
     this.list.splice(this.place(id), 1);
@@ -159,7 +164,7 @@ export function jobsView(main, route) {
   const stop = new AbortController();
   const on = (name, listener) => live.addEventListener(name, listener, { signal: stop.signal });
   on("job", ({ detail }) => jobs.tell(detail.job));
-  on("deleted", ({ detail }) => jobs.drop(detail.id));
+  on("deleted", ({ detail }) => jobs.forget(detail.id));
   on("open", ({ detail }) => detail.resumed || jobs.reload());
   NARROW.addEventListener("change", () => list.setRowHeight(rowHeight()), { signal: stop.signal });
   const ages = setInterval(() => list.schedule(), 1000);
@@ -237,9 +242,10 @@ function jobRow(jobs, focusRow) {
   const actions = rowActions();
   const link = h("a", { class: "name" });
   const tag = h("a", { class: "tag" });
+  const why = h("span", { class: "why" });
   const cell = (name, ...children) => h("span", { role: "cell", class: `cell-${name}` }, ...children);
   const [speedCell, ageCell, device, owner] = ["speed", "age", "device", "owner"].map((name) => cell(name));
-  const element = h("div", { class: "job-row", role: "row" }, cell("state", badge.element), cell("name", link, tag), cell("progress", ...bar.elements), speedCell, ageCell, device, owner, cell("actions", ...actions.elements));
+  const element = h("div", { class: "job-row", role: "row" }, cell("state", badge.element), cell("name", link, tag, why), cell("progress", ...bar.elements), speedCell, ageCell, device, owner, cell("actions", ...actions.elements));
   let at = 0;
   link.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
@@ -262,6 +268,8 @@ function jobRow(jobs, focusRow) {
       tag.hidden = !job.tag;
       setText(tag, job.tag ?? "");
       tag.setAttribute("href", `#/?${new URLSearchParams({ tag: job.tag ?? "" })}`);
+      why.hidden = !job.error || job.status === "cancelled";
+      setText(why, job.error?.code ?? "");
       bar.update(job);
       setText(speedCell, rate(speed(job, now)));
       setText(ageCell, age(now - seconds(job.created_at)));

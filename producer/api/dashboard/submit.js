@@ -13,11 +13,13 @@ const OUTPUTS = [
   ["hocr", "hOCR", false],
   ["alto", "ALTO", false],
 ];
+// What is left at its default is the profile's to say.
+const SWITCH = ["", "on", "off"];
 const SWITCHES = [
-  ["use_doc_orientation_classify", "Turn sideways pages upright"],
-  ["use_textline_orientation", "Turn upside-down lines"],
-  ["use_doc_unwarping", "Flatten bent pages"],
-  ["return_word_box", "Boxes of words"],
+  ["use_doc_orientation_classify", "Turn pages upright"],
+  ["use_textline_orientation", "Turn lines upright"],
+  ["use_doc_unwarping", "Flatten pages"],
+  ["return_word_box", "Word boxes"],
 ];
 
 export function submitPanel() {
@@ -46,7 +48,7 @@ export function submitPanel() {
 
 function optionsForm() {
   const select = (name, values, chosen) =>
-    h("select", { name }, values.map((value) => h("option", { value, selected: value === chosen }, value)));
+    h("select", { name }, values.map((value) => h("option", { value, selected: value === chosen }, value || "default")));
   const field = (label, control) => h("label", { class: "field" }, h("span", null, label), control);
   const box = (name, value, label, checked) =>
     h("label", { class: "check" }, h("input", { type: "checkbox", name, value, checked }), label);
@@ -59,7 +61,7 @@ function optionsForm() {
     field("Tag", h("input", { name: "tag", maxlength: 64, size: 14 })),
     field("Webhook", h("input", { name: "webhook", type: "url", placeholder: "https://…", size: 22 })),
     h("fieldset", null, h("legend", null, "Outputs"), OUTPUTS.map(([value, label, on]) => box("outputs", value, label, on))),
-    h("fieldset", null, h("legend", null, "Reading"), SWITCHES.map(([value, label]) => box("options", value, label, false))),
+    SWITCHES.map(([name, label]) => field(label, select(name, SWITCH, ""))),
   );
   const toggle = h("button", { type: "button", class: "quiet", "aria-expanded": "false", "aria-controls": "options", onclick: () => {
     element.hidden = !element.hidden;
@@ -77,8 +79,8 @@ function requestOf(data) {
   }
   const webhook = data.get("webhook").trim();
   if (webhook) request.webhook = { url: webhook };
-  const switches = data.getAll("options");
-  if (switches.length) request.options = Object.fromEntries(switches.map((name) => [name, true]));
+  const switches = SWITCHES.map(([name]) => [name, data.get(name)]).filter(([, value]) => value);
+  if (switches.length) request.options = Object.fromEntries(switches.map(([name, value]) => [name, value === "on"]));
   return request;
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +18,7 @@ from producer.contract.errors import Unavailable
 
 # However often a job changes, a watcher is told of it this often.
 _PAUSE_S = 0.2
+_FLEET_S = 2.0
 router = APIRouter(prefix="/v1/events", tags=["events"], responses={**ERRORS})
 
 
@@ -23,6 +26,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"], responses={**ERRORS})
 async def events(
     producer: Connected,
     is_stopping: Stopping,
+    fleet: Annotated[bool, Query(description="Also `fleet` every two seconds: what `GET /v1/fleet` answers")] = False,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """`open` at once, then `job` with `{"job": …}` when one has changed, `deleted` with `{"id": …}` when one is gone.
@@ -32,7 +36,11 @@ async def events(
     try:
         position = last_event_id or (await run_in_threadpool(producer.changes, after=None)).position
         yield ServerSentEvent(event="open", id=position, data={"resumed": last_event_id is not None})
+        fleet_due = 0.0
         while not is_stopping():
+            if fleet and time.monotonic() >= fleet_due:
+                fleet_due = time.monotonic() + _FLEET_S
+                yield ServerSentEvent(event="fleet", data=await run_in_threadpool(producer.fleet))
             changes = await run_in_threadpool(producer.changes, after=position)
             position = changes.position
             for change in changes.jobs:

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from producer.api.connected import Connected
 from producer.api.schemas import ERRORS
-from producer.contract.fleet import FleetView
+from producer.contract.fleet import FleetView, ScaleDecision
 
 router = APIRouter(prefix="/v1", tags=["fleet"], responses={**ERRORS})
 
@@ -15,3 +15,9 @@ router = APIRouter(prefix="/v1", tags=["fleet"], responses={**ERRORS})
 def fleet(producer: Connected) -> FleetView:
     """Workers, the load of each kind of device, and the pages of each minute of the last hour."""
     return producer.fleet()
+
+
+@router.get("/autoscale/{kind}", response_model=ScaleDecision)
+def autoscale(kind: str, producer: Connected) -> ScaleDecision:
+    """How many workers a kind of device should have: what KEDA's metrics-api scaler and `ocrfleet autoscale` act on."""
+    return producer.scale_of(kind)

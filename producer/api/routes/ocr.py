@@ -8,14 +8,16 @@ import io
 import json
 import time
 import uuid
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from producer.api import paddlex
 from producer.api.connected import Connected
-from producer.api.paddlex import PaddlexError
+from producer.api.paddlex import Order, PaddlexError
 from producer.api.paddlex_schemas import Inferred, InferredPage, InferRequest, InferResult, PaddlexAnswer, PageSize
+from producer.api.schemas import ErrorAnswer
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import Job, JobState
@@ -28,6 +30,12 @@ _POLL_FIRST_S, _POLL_MAX_S = 0.02, 0.25
 _ENDED_WITHOUT = {JobState.CANCELLED: "the job was cancelled", JobState.EXPIRED: "no worker was free in time"}
 _BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": InferRequest.model_json_schema()}}}
+}
+# What stands before the route answers in the service's own form, as it does everywhere.
+_REFUSALS: Mapping[int | str, dict[str, object]] = {
+    401: {"model": ErrorAnswer},
+    **{status: {"model": ErrorAnswer | PaddlexAnswer} for status in (403, 413, 429, 503)},
+    **{status: {"model": PaddlexAnswer} for status in (400, 404, 410, 422, 500, 504)},
 }
 router = APIRouter(tags=["PaddleX"])
 
@@ -43,7 +51,7 @@ def health() -> PaddlexAnswer:
     operation_id="infer",
     response_model=Inferred,
     openapi_extra=_BODY,
-    responses={status: {"model": PaddlexAnswer} for status in (400, 413, 422, 429, 500, 503, 504)},
+    responses={**_REFUSALS},
 )
 async def infer(request: Request, producer: Connected) -> Response:
     """Read one document now: a job at high priority, which is waited for. A caller that goes away cancels it."""
@@ -61,14 +69,19 @@ async def infer(request: Request, producer: Connected) -> Response:
 async def _infer(request: Request, producer: Producer, parsed: InferRequest) -> Response:
     """Raises: PaddlexError, OcrFleetError."""
     order = paddlex.order_of(parsed, wait_s=_WAIT_S)
-    stream = io.BytesIO(paddlex.document_in(parsed))
-    job, _ = await run_in_threadpool(
-        producer.submit_request, stream, order.request, filename=None, idempotency_key=None
-    )
+    job = await run_in_threadpool(_submitted, producer, parsed, order)
     await _ended(request, producer, job)
-    result = await run_in_threadpool(_result, producer, job.id, with_images=order.with_images)
+    result = await run_in_threadpool(_result, producer, job.id, parsed, with_images=order.with_images)
     answer = Inferred(logId=parsed.logId or str(uuid.uuid4()), result=result)
     return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+
+
+def _submitted(producer: Producer, parsed: InferRequest, order: Order) -> Job:
+    """Raises: PaddlexError, OcrFleetError."""
+    if paddlex.is_address(parsed.file):
+        return producer.submit_remote(paddlex.address_in(parsed), order.request)[0]
+    stream = io.BytesIO(paddlex.document_in(parsed))
+    return producer.submit_request(stream, order.request, filename=None, idempotency_key=None)[0]
 
 
 async def _ended(request: Request, producer: Producer, job: Job) -> None:
@@ -86,9 +99,10 @@ async def _ended(request: Request, producer: Producer, job: Job) -> None:
         raise PaddlexError(500, _ENDED_WITHOUT[job.status])
 
 
-def _result(producer: Producer, job_id: str, *, with_images: bool) -> InferResult:
+def _result(producer: Producer, job_id: str, parsed: InferRequest, *, with_images: bool) -> InferResult:
     """Raises: PaddlexError: a page failed, and with it, as in PaddleX, the document; OcrFleetError."""
     document = DocumentResult.model_validate_json(producer.result(job_id))
+    paddlex.check_fetched(parsed, document.source.media_type)
     failed = next((page.error for page in document.pages if page.error), None)
     if failed:
         raise paddlex.failure(failed)

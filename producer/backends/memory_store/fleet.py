@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from producer.backends.memory_store.state import State
-from producer.contract.fleet import KEPT_MINUTES, FleetWorker, LineLoad, Load, Slot, WorkerReport
+from producer.contract.fleet import KEPT_MINUTES, FleetWorker, LineLoad, Load, ScaleDecision, Slot, WorkerReport
 from producer.contract.jobs import Priority
+from producer.contract.names import DEVICE_KINDS
 
 
 class MemoryFleet:
@@ -15,9 +18,10 @@ class MemoryFleet:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
+    def beat(self, report: WorkerReport, *, ttl_s: float, counted: Mapping[str, int] = MappingProxyType({})) -> bool:
         now = self._state.now()
         with self._state.lock:
+            self._state.counts.update(counted)
             self._state.workers[report.id] = (report, now, now + ttl_s)
             return self._state.draining.get(report.node, 0.0) <= now
 
@@ -42,6 +46,16 @@ class MemoryFleet:
             begin = (now // 60 - KEPT_MINUTES + 1) * 60
             slots = [_slot(at, counts) for at, counts in sorted(self._state.slots.items()) if at >= begin]
             return Load(now=_utc(now), lines=self._lines(now), slots=tuple(slots))
+
+    def decide(self, decision: ScaleDecision, *, ttl_s: float) -> None:
+        with self._state.lock:
+            self._state.scale[decision.kind] = (decision, self._state.now() + ttl_s)
+
+    def decisions(self) -> list[ScaleDecision]:
+        now = self._state.now()
+        with self._state.lock:
+            known = [decision for decision, until in self._state.scale.values() if until > now]
+        return sorted(known, key=lambda decision: DEVICE_KINDS.index(decision.kind))
 
     def counts(self) -> dict[str, int]:
         with self._state.lock:

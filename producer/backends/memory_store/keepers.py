@@ -8,6 +8,7 @@ from producer.backends.memory_store.state import Entry, Row, State
 from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import Event, JobError, JobState
 from producer.contract.leases import LostJob, NewJob, Plan, SubmitOutcome, Submitted
+from producer.contract.measures import WebhookBacklog
 from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
 
 _CRASHED = JobError(code="engine_crashed", message="the process that read the page died")
@@ -142,6 +143,9 @@ class MemoryOutbox:
             row = self._state.rows.get(delivery.id)
             if row is None:
                 return
+            self._state.counts[f"webhooks|{outcome.state}"] += 1
+            if outcome.state is DeliveryState.DELIVERED:
+                self._state.counts["webhook_lag_ms"] += int((now - row.created) * 1000)
             attempt = AttemptRecord(at=_utc(now), status=outcome.status, error=outcome.error)
             row.log = (*row.log, attempt)[-_LOG_KEPT:]
             row.state, row.body = outcome.state, outcome.body
@@ -150,6 +154,11 @@ class MemoryOutbox:
                 self._state.gone[row.url] = now + outcome.disable_s
             if row.job_id in self._state.jobs:
                 self._state.changed(self._state.jobs[row.job_id])
+
+    def backlog(self) -> WebhookBacklog:
+        with self._state.lock:
+            due = [row.due for row in self._state.rows.values() if row.state is DeliveryState.PENDING]
+        return WebhookBacklog(pending=len(due), overdue_s=max(0.0, self._state.now() - min(due)) if due else 0.0)
 
     def redeliver(self, event_id: str) -> None:
         with self._state.lock:

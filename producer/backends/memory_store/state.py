@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from producer.contract.errors import NotFound
-from producer.contract.fleet import SLOT_S, LineLoad, WorkerReport
+from producer.contract.fleet import SLOT_S, LineLoad, ScaleDecision, WorkerReport
 from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
 from producer.contract.leases import Crash, Lease, NewJob, Plan
 from producer.contract.listing import JobFilter
@@ -177,13 +177,14 @@ class State:
         self.arrived: dict[str, float] = {}  # job -> when it took its place in the line
         self.counts: Counter[str] = Counter()
         self.slots: dict[int, Counter[str]] = {}  # start, seconds since the epoch -> what happened in it
-        self.workers: dict[
-            str, tuple[WorkerReport, float, float]
-        ] = {}  # id -> report, when it came, until when it counts
+        # id -> report, when it came, until when it counts
+        self.workers: dict[str, tuple[WorkerReport, float, float]] = {}
         self.draining: dict[str, float] = {}
         # (position, job, owner), positions ascending
         self.changes: deque[tuple[int, str, str]] = deque(maxlen=CHANGES_KEPT)
         self.positions = itertools.count(1)
+        # kind -> how many it should have, until when that counts
+        self.scale: dict[str, tuple[ScaleDecision, float]] = {}
 
     def entry(self, job_id: str) -> Entry:
         """Raises: NotFound."""

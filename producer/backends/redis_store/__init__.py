@@ -31,5 +31,9 @@ class RedisJobStore:
     def ping(self) -> None:
         self._connection.ping()
 
+    def warnings(self) -> list[str]:
+        """What about this Redis may lose jobs, and what to do about it. Raises: Unavailable."""
+        return self._connection.warnings()
+
     def close(self) -> None:
         self._connection.close()

@@ -10,10 +10,12 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from producer.backends.redis_address import client_of
 from producer.contract.errors import Refused, Unavailable
 
 PREFIX = "ocrfleet:"
 _PING_MS = 60_000
+_NO_EVICTION = "noeviction"
 # The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
 _TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
 _SCRIPTS = (
@@ -34,7 +36,7 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         # Timeouts bound every call; one quick retry rides over a dropped idle connection. Scripts are safe to repeat.
-        self.client = redis.Redis.from_url(
+        self.client = client_of(
             url,
             decode_responses=True,
             socket_timeout=10,
@@ -52,6 +54,17 @@ class Connection:
         """A write: a Redis that is full or a replica answers a plain PING. Raises: Unavailable."""
         with available():
             self.client.set(f"{PREFIX}ping", "", px=_PING_MS)
+
+    def warnings(self) -> list[str]:
+        """What about this Redis may lose jobs. Raises: Unavailable."""
+        with available():
+            memory, kept = self.client.info("memory"), self.client.info("persistence")
+        policy, found = str(memory.get("maxmemory_policy", _NO_EVICTION)), []
+        if policy != _NO_EVICTION:
+            found.append(f"maxmemory-policy is {policy}: jobs may be evicted; set it to {_NO_EVICTION}")
+        if not int(kept.get("aof_enabled", 0)):
+            found.append("appendonly is off: accepted jobs are lost with the server; set appendonly yes")
+        return found
 
     def run(self, script: str, *argv: str | int) -> object:
         """What the script answers."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from producer.backends.redis_store.connection import PREFIX, Connection, available, pairs
-from producer.contract.fleet import KEPT_MINUTES, SLOT_S, FleetWorker, LineLoad, Load, Slot, WorkerReport
+from producer.contract.fleet import KEPT_MINUTES, SLOT_S, FleetWorker, LineLoad, Load, ScaleDecision, Slot, WorkerReport
 from producer.contract.jobs import Priority, utc_from_ms
+from producer.contract.names import DEVICE_KINDS
 
 
 class RedisFleet:
@@ -18,8 +20,10 @@ class RedisFleet:
     def __init__(self, connection: Connection) -> None:
         self._redis = connection
 
-    def beat(self, report: WorkerReport, *, ttl_s: float) -> bool:
-        return not self._redis.run("beat", report.id, report.node, report.model_dump_json(), int(ttl_s * 1000))
+    def beat(self, report: WorkerReport, *, ttl_s: float, counted: Mapping[str, int] = MappingProxyType({})) -> bool:
+        row = (report.id, report.node, report.model_dump_json(), int(ttl_s * 1000))
+        pairs_of_counts: list[str | int] = [part for name, count in counted.items() for part in (name, count)]
+        return not self._redis.run("beat", *row, *pairs_of_counts)
 
     def leave(self, worker_id: str) -> None:
         with available():
@@ -49,8 +53,21 @@ class RedisFleet:
             ),
         )
 
+    def decide(self, decision: ScaleDecision, *, ttl_s: float) -> None:
+        with available():
+            self._redis.client.set(_scale_key(decision.kind), decision.model_dump_json(), px=int(ttl_s * 1000))
+
+    def decisions(self) -> list[ScaleDecision]:
+        with available():
+            rows = self._redis.client.mget([_scale_key(kind) for kind in DEVICE_KINDS])
+        return [ScaleDecision.model_validate_json(row) for row in rows if row]
+
     def counts(self) -> dict[str, int]:
         return {name: int(value) for name, value in self._redis.hash(f"{PREFIX}count").items()}
+
+
+def _scale_key(kind: str) -> str:
+    return f"{PREFIX}scale:{kind}"
 
 
 def _lines(load: Mapping[str, str], waiting: list[str]) -> tuple[LineLoad, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key
 from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import utc_from_ms
+from producer.contract.measures import WebhookBacklog
 from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
 
 _ERROR_MAX_CHARS = 500
@@ -42,6 +43,15 @@ class RedisOutbox:
             "" if outcome.status is None else str(outcome.status),
             *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000)),
         )
+
+    def backlog(self) -> WebhookBacklog:
+        key = f"{PREFIX}webhooks"
+        with available():
+            seconds, micros = self._redis.client.time()
+            first = self._redis.client.zrange(key, 0, 0, withscores=True)
+            pending = int(self._redis.client.zcard(key))
+        due_s = float(first[0][1]) / 1000 if first else seconds
+        return WebhookBacklog(pending=pending, overdue_s=max(0.0, seconds + micros / 1e6 - due_s) if first else 0.0)
 
     def redeliver(self, event_id: str) -> None:
         answer = self._redis.run("webhook_redeliver", event_id)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 import pymupdf
+import pypdfium2
 
 from ocr_engine.exports import DocumentInfo, OpenExport, PageText, TextLine, searchable_pdf
 from ocr_engine.placed_words import width_em, words_on
@@ -51,17 +52,19 @@ def paragraph(angle_deg: float = 0.0, texts: Sequence[str] = TEXTS) -> PageText:
     return page_of(*lines)
 
 
-def exported(opening: OpenExport, *pages: PageText) -> bytes:
-    file = io.BytesIO()
-    export = opening(file, DocumentInfo(filename='a "b" & c.png', page_count=len(pages), engine="OCRFleet test"))
-    for page in pages:
-        export.add(page)
-    export.finish()
-    return file.getvalue()
+def exported(opening: OpenExport, *pages: PageText, file: BinaryIO | None = None) -> bytes:
+    """The export, written to a file as a worker does it, or to the one given."""
+    with file or tempfile.TemporaryFile() as file:
+        export = opening(file, DocumentInfo(filename='a "b" & c.png', page_count=len(pages), engine="OCRFleet test"))
+        for page in pages:
+            export.add(page)
+        export.finish()
+        file.seek(0)
+        return file.read()
 
 
-def pdf_of(data: bytes, *pages: PageText) -> bytes:
-    return exported(lambda file, info: searchable_pdf(file, info, data), *pages)
+def pdf_of(data: bytes, *pages: PageText, file: BinaryIO | None = None) -> bytes:
+    return exported(lambda target, info: searchable_pdf(target, info, data), *pages, file=file)
 
 
 def blank(suffix: str = ".png", *, grey: int = 255) -> bytes:
@@ -82,6 +85,12 @@ def read_by_poppler(pdf: bytes, folder: Path) -> list[list[str]]:
     path.write_bytes(pdf)
     done = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True, check=True)
     return [sorted(page.split()) for page in done.stdout.split("\f")[:-1]]
+
+
+def read_by_pdfium(pdf: bytes) -> list[list[str]]:
+    """The words of each page, sorted."""
+    with pypdfium2.PdfDocument(pdf) as opened:
+        return [sorted(page.get_textpage().get_text_bounded().split()) for page in opened]
 
 
 def words_of(page: PageText) -> list[str]:

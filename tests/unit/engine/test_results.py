@@ -39,7 +39,7 @@ def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> 
         ("limit_side_len", 736),
         ("limit_type", "min"),
         ("thresh", 0.2),
-        ("max_side_limit", 1280),
+        ("max_side_limit", 1600),
         ("box_thresh", 0.45),
         ("unclip_ratio", 1.4),
     ]

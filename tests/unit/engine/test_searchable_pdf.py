@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.unit.engine.exporting import (
     paragraph,
     pdf_of,
     read_by_mupdf,
+    read_by_pdfium,
     read_by_poppler,
     word_boxes,
     words_of,
@@ -44,6 +46,13 @@ def test_mupdf_finds_each_line_as_it_was_read(angle_deg: float) -> None:
 def test_poppler_finds_every_word_whole(angle_deg: float, texts: tuple[str, ...], tmp_path: Path) -> None:
     page = paragraph(angle_deg, texts)
     assert read_by_poppler(pdf_of(blank(), page), tmp_path) == [words_of(page)]
+
+
+@pytest.mark.parametrize("angle_deg", [0, 1, -3, 30, 90, -90])
+def test_pdfium_finds_every_word_whole(angle_deg: float) -> None:
+    """Chrome's reader, which drops turned text whose glyphs have no extent."""
+    page = paragraph(angle_deg)
+    assert read_by_pdfium(pdf_of(blank(), page)) == [words_of(page)]
 
 
 @pytest.mark.parametrize("angle_deg", [0, 2, -3, 30, 90, 180, 270])
@@ -163,6 +172,19 @@ def test_a_pdf_with_a_broken_table_of_objects_is_repaired_first() -> None:
         row = table.end() + 20 * number
         broken = data[:row] + b"%010d" % (int(data[row : row + 10]) + 5) + data[row + 10 :]
         assert read_by_mupdf(pdf_of(broken, page_of(line("read", top=900)))) == [["typed", "read"]]
+
+
+class FullDisk(io.BytesIO):
+    """Takes nothing."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("data", [source_pdf(), blank()], ids=["of a PDF", "of a picture"])
+def test_a_full_disk_is_an_error_of_the_disk_and_not_of_the_document(data: bytes) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        pdf_of(data, page_of(line("x")), file=FullDisk())
 
 
 def test_only_the_pages_that_were_read_are_kept() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import pytest
@@ -59,13 +59,17 @@ def test_speed_is_of_the_time_in_which_pages_were_read_and_rests_where_none_were
     presence.ready(device="cpu", runtime="")
     with presence.busy():
         for _ in range(4):
-            presence.page_read()
+            presence.page_read({"detection": 20.0, "recognition": 100.0})
         time.sleep(0.1)
     with presence.busy():
         time.sleep(0.01)  # it heard a ring and found no work
     worker = seen(store, WorkerState.READY, after=store.fleet.load().now)
     assert worker.pages_done == 4
     assert 10 < worker.pages_per_second <= 40
+    counts = store.fleet.counts()
+    assert counts["stage_ms|cpu|detection"] == 80
+    assert (counts["page_seconds|cpu|0.25"], counts["page_seconds_sum|cpu"]) == (4, 480)
+    assert (counts["unit_pages|cpu|4"], counts["unit_pages_sum|cpu"], counts["engine_starts|cpu"]) == (1, 4, 1)
 
 
 def test_the_workers_of_a_node_that_is_to_drain_say_so(store: MemoryJobStore, presence: Presence) -> None:
@@ -87,11 +91,13 @@ def test_a_store_that_is_away_is_told_when_it_is_back(
     with monkeypatch.context() as patch:
         tries: list[str] = []
 
-        def refuse(report: WorkerReport, *, ttl_s: float) -> bool:
+        def refuse(report: WorkerReport, *, ttl_s: float, counted: Mapping[str, int]) -> bool:
             tries.append(report.id)
             raise Unavailable("away")
 
         patch.setattr(store.fleet, "beat", refuse)
-        while len(tries) < 2:
+        presence.page_read({"detection": 1.0})
+        while len(tries) < 3:
             time.sleep(BEAT_S)
     seen(store, WorkerState.STARTING, after=before.seen_at)
+    assert store.fleet.counts()["stage_ms|gpu|detection"] == 1

@@ -14,6 +14,7 @@
 -- minute:{n}       what happened in a minute, by slots of 10 s
 -- count            what has happened since counting began
 -- worker:{id}      what a worker tells of itself; `workers` when it was heard of last
+-- scale:{kind}     how many workers a kind of device should have
 -- drain:{node}     that a node is asked to take no more work
 local P = KEYS[1]
 local LOAD, COUNT, WORKERS = P .. 'load', P .. 'count', P .. 'workers'

@@ -2,6 +2,8 @@
 -- disabled_ms > 0: the receiver is gone; later deliveries to the same address end at once for that long.
 local row = P .. 'webhook:' .. ARGV[1]
 if redis.call('EXISTS', row) == 0 then return redis.call('ZREM', WEBHOOKS, ARGV[1]) end
+count('webhooks|' .. ARGV[2])
+if ARGV[2] == 'delivered' then count('webhook_lag_ms', now - redis.call('HGET', row, 'created_ms')) end
 local at, log = now + tonumber(ARGV[3]), cjson.decode(redis.call('HGET', row, 'log') or '[]')
 log[#log + 1] = {at_ms = now, status = tonumber(ARGV[4]), error = ARGV[5]}
 if #log > 20 then table.remove(log, 1) end
