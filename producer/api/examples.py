@@ -96,6 +96,13 @@ EXAMPLES: dict[str, Any] = {
     "DeadLetters": {"dead_letters": [_JOB | {"status": "failed", "error": _STUCK, "outputs": {}}]},
     "DeliveryRecord": _DELIVERY,
     "Deliveries": {"deliveries": [_DELIVERY]},
+    "ScaleDecision": {
+        "kind": "cpu",
+        "waiting_pages": 12,
+        "running_pages": 4,
+        "seconds_of_work": 6.7,
+        "desired_workers": 1,
+    },
     "FleetView": {
         "kinds": [
             {

@@ -14,6 +14,7 @@ KeyId = Annotated[str, Path(description="The id of a key, not the key")]
 FileName = Annotated[str, Path(description="The last part of an address in a result", examples=["result.json"])]
 Redirect = Annotated[bool, Query(description="Whether the object store may be named instead")]
 PageNumber = Annotated[int, Path(ge=1, le=99_999, description="Counted from 1")]
+DeviceKind = Annotated[str, Path(description="A kind of device: `gpu`, `npu`, `xpu`, `mlu`, `dcu`, `cpu`")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most this many")]
 OfJob = Annotated[str, Query(description="The deliveries of this job")]
 IdempotencyKey = Annotated[

@@ -77,11 +77,11 @@ class KindLoad(Strict):
 class ScaleDecision(Strict):
     """How many workers a kind of device should have, and why; work that any may do is shared among the kinds."""
 
-    kind: str
-    waiting_pages: int
-    running_pages: int
+    kind: str = Field(description="Of device")
+    waiting_pages: int = Field(description="Pages that wait for it")
+    running_pages: int = Field(description="Pages in work")
     seconds_of_work: float = Field(description="Of one worker, for all the pages that wait or are read")
-    desired_workers: int
+    desired_workers: int = Field(description="Workers it should have")
 
 
 class MinuteOfPages(Strict):

@@ -30,7 +30,8 @@ from producer.settings import Settings
 from tests.integration.doorbell import Bells
 from tests.integration.serving import PNG, serving, taken, work
 
-REQUESTS_A_ROUTE = 12
+REQUESTS_A_ROUTE = 8
+ENDLESS = "/v1/events"  # an answer that never ends cannot be compared
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 STUCK = JobError(code="page_timeout", message="too slow", retryable=True)
 LIMITS = ProducerLimits(
@@ -60,7 +61,7 @@ def document(served: str) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_no_request_is_answered_with_a_500_or_with_what_is_not_described(served: str, mode: GenerationMode) -> None:
     """Requests that the description allows, and requests that it does not."""
-    schema = schemathesis.openapi.from_url(f"{served}/openapi.json")
+    schema = schemathesis.openapi.from_url(f"{served}/openapi.json").exclude(path=ENDLESS)
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
         operation = found.ok()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from producer.api.connected import Connected
-from producer.api.schemas import ERRORS
+from producer.api.parameters import DeviceKind
+from producer.api.schemas import ERRORS, refusals
+from producer.contract.errors import NotFound
 from producer.contract.fleet import FleetView, ScaleDecision
 
 router = APIRouter(prefix="/v1", tags=["fleet"], responses={**ERRORS})
@@ -17,7 +19,7 @@ def fleet(producer: Connected) -> FleetView:
     return producer.fleet()
 
 
-@router.get("/autoscale/{kind}", response_model=ScaleDecision)
-def autoscale(kind: str, producer: Connected) -> ScaleDecision:
+@router.get("/autoscale/{kind}", response_model=ScaleDecision, responses=refusals(NotFound))
+def autoscale(kind: DeviceKind, producer: Connected) -> ScaleDecision:
     """How many workers a kind of device should have: what KEDA's metrics-api scaler and `ocrfleet autoscale` act on."""
     return producer.scale_of(kind)

@@ -11,7 +11,11 @@ from producer.api.schemas import ERRORS
 router = APIRouter(tags=["fleet"], responses={**ERRORS})
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"}},
+)
 def metrics(producer: Connected) -> Response:
     """Prometheus text; the same from every replica."""
     return Response(exposition(producer), media_type=MEDIA_TYPE)
