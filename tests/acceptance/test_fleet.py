@@ -32,7 +32,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         settings = {
             DIR_VARIABLE: str(folder),
             "OCRFLEET_WORKER_ENGINE": engine,
-            "OCRFLEET_WORKER_STOP_S": "8",
+            "OCRFLEET_WORKER_STOP_S": "12",
             "OCRFLEET_WORKER_BEAT_S": "0.5",
         }
         with running(folder, devices=("cpu", "cpu"), **settings) as system:
@@ -78,7 +78,7 @@ def test_two_cpu_nodes_share_the_cores_and_the_work(fleet: System, client: OcrFl
 def test_a_node_that_is_drained_under_load_loses_nothing_and_interrupts_no_page(
     fleet: System, client: OcrFleetClient
 ) -> None:
-    jobs = [client.submit(document([sleep(2.5)] * 4)).id for _ in range(2)]  # one unit, longer than the time to stop
+    jobs = [client.submit(document([sleep(4)] * 4)).id for _ in range(2)]  # one unit, longer than the time to stop
     busy = [WorkerState.BUSY] * 2
     wait_until(lambda: [one.state for one in client.fleet().workers] == busy, timeout_s=DONE_S, what="both to read")
     leaving = ready(client)[0]

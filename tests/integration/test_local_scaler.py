@@ -61,7 +61,7 @@ def scaled(tmp_path: Path) -> Iterator[Scaled]:
             **stand_in(tmp_path),
             "OCRFLEET_REDIS_URL": server.url,
             "OCRFLEET_STORE_URL": str(settings.store_url),
-            "OCRFLEET_WORKER_STOP_S": "8",
+            "OCRFLEET_WORKER_STOP_S": "15",
             "OCRFLEET_WORKER_BEAT_S": "0.5",
         }
         command = [sys.executable, "-m", "workers", "autoscale", "--max", "2"]
@@ -83,12 +83,12 @@ def test_nodes_come_when_wanted_and_there_is_room_and_go_after_their_page(scaled
     scaled.want(50)  # it has room for two
     scaled.wait(ready, ready)
     assert len({one.node for one in scaled.workers()}) == 2
-    jobs = [scaled.producer.submit(document([sleep(2.5)] * 4)).id for _ in range(2)]  # longer than the time to stop
+    jobs = [scaled.producer.submit(document([sleep(0.5)] * 12)).id for _ in range(2)]
     scaled.wait(busy, busy)
     scaled.want(1)
     ended = [scaled.producer.wait(job, timeout_s=DONE_S) for job in jobs]
     assert {job.status for job in ended} == {JobState.SUCCEEDED}
-    assert {(job.progress.pages_done, job.attempts) for job in ended} == {(4, 1)}
+    assert {(job.progress.pages_done, job.attempts) for job in ended} == {(12, 1)}
     scaled.wait(ready)
     scaled.want(0)
     scaled.wait()
