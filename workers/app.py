@@ -10,6 +10,7 @@ from producer.backends.redis_address import broker_of
 from producer.connect import broker_address
 from producer.contract import names
 from producer.settings import load_settings
+from workers.alive import AliveFile
 from workers.broker import repair_transport
 from workers.settings import WorkerSettings
 
@@ -77,3 +78,4 @@ app.conf.update(
     broker_pool_limit=10,
     broker_transport_options={**transport_options(settings.visibility_timeout_s), **broker.options},
 )
+app.steps["consumer"].add(AliveFile)

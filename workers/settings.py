@@ -34,6 +34,7 @@ class WorkerSettings(BaseSettings):
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"
     )
+    alive_file: Path | None = Field(None, description="Touched while the node works: what a health check looks at")
     failpoint: str = Field("", description="For tests: where this process stops, see workers/failpoints.py")
     failpoint_dir: Path | None = Field(None, description="For tests: where failpoints keep their counts")
     max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")

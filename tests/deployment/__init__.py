@@ -1,0 +1,1 @@
+"""What is deployed: images, Compose, Kubernetes, and the documents that say how."""
