@@ -5,6 +5,8 @@
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
 BIN := .venv/bin
 REFERENCE := .venv-paddle/bin
+# Tests mostly wait: three processes on two cores. A module stays in one, with the system that it starts.
+SIDE_BY_SIDE := -n 3 --dist loadscope
 # A folder of sets of pages, see benchmarks/dataset.py; without it the benchmarks draw their own.
 DATA := $(if $(BENCH_DATA),--data "$(BENCH_DATA)")
 
@@ -15,7 +17,7 @@ up: .venv/runtime.stamp ## the whole system, in the foreground
 	@$(BIN)/ocrfleet up
 
 test: .venv/dev.stamp .venv-paddle/stamp ## every test that needs no GPU, in both environments
-	@failed=0; $(REFERENCE)/pytest tests/paddle || failed=1; $(BIN)/pytest || failed=1; exit $$failed
+	@failed=0; $(REFERENCE)/pytest $(SIDE_BY_SIDE) tests/paddle || failed=1; $(BIN)/pytest $(SIDE_BY_SIDE) || failed=1; exit $$failed
 
 soak: .venv/dev.stamp ## 500 pages through one engine, random faults, spoilt documents; prints the seeds
 	@$(BIN)/python -m benchmarks.soak $(DATA)
