@@ -10,12 +10,12 @@ import typer
 
 from producer.settings import Settings
 from workers.cli import app
-from workers.settings import WorkerSettings
+from workers.settings import AutoscaleSettings, WorkerSettings
 
 _DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 KNOWN = {
     f"{kind.model_config.get('env_prefix')}{name.upper()}"
-    for kind in (Settings, WorkerSettings)
+    for kind in (Settings, WorkerSettings, AutoscaleSettings)
     for name in kind.model_fields
 }
 

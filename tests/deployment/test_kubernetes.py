@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import yaml
 from producer.settings import Settings
 from tests.deployment.commands import parse, unknown
 from tests.deployment.dockerfile import DOCKERFILE, ROOT, lineage, read_stages
+from workers.settings import AutoscaleSettings
 
 FOLDER = ROOT / "docker" / "kubernetes"
 KINDS = ("cpu", "gpu", "npu")
@@ -149,6 +151,16 @@ def test_a_kind_of_device_asks_for_its_device(everything: tuple[Manifest, ...]) 
     limits = {name: container["resources"]["limits"] for name, _, container in pods(everything)}
     assert limits["ocrfleet-gpu"]["nvidia.com/gpu"] == 1
     assert limits["ocrfleet-npu"]["huawei.com/Ascend910"] == 1
+
+
+def test_the_fleet_may_want_as_many_of_a_kind_as_keda_may_make() -> None:
+    (settings,) = of(rendered(FOLDER), "ConfigMap").values()
+    bounds = AutoscaleSettings(kinds=json.loads(settings["data"]["OCRFLEET_AUTOSCALE_KINDS"])).kinds
+    scaled = of(rendered(FOLDER), "ScaledObject")
+    assert {f"ocrfleet-{kind}" for kind in bounds} == set(scaled)
+    for kind, bound in bounds.items():
+        spec = scaled[f"ocrfleet-{kind}"]["spec"]
+        assert (bound.min, bound.max) == (spec["minReplicaCount"], spec["maxReplicaCount"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
