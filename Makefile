@@ -41,6 +41,9 @@ bench-scaling: .venv/dev.stamp ## what a second process on a second core adds
 bench-autoscale: .venv/dev.stamp ## a simulated day under the autoscaling policy, and under list-length scaling
 	@$(BIN)/python -m benchmarks.autoscale
 
+bench-sizing: .venv/dev.stamp ## what jobs and pages cost Redis and the object store: calls, bytes, memory
+	@$(BIN)/python -m benchmarks.sizing
+
 parity: .venv/dev.stamp .venv-paddle/stamp ## PaddleOCR 3.7 and ours, line by line, on drawn pages or BENCH_DATA
 	@$(REFERENCE)/python -m benchmarks.parity --also $(BIN)/python $(DATA)
 

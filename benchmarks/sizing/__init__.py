@@ -1,0 +1,1 @@
+"""What jobs and pages cost Redis and the object store: calls, bytes, memory, processor time."""
