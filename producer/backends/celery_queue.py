@@ -26,6 +26,8 @@ def transport_options(visibility_timeout_s: float) -> dict[str, object]:
         # Look for such messages at least every 5 s; the defaults of 10 s x 10 mean a scan every 100 s.
         "unacked_restore_interval": min(5, visibility_timeout_s / 3),
         "unacked_restore_throttle": 1,
+        # Who looks holds a lock, and one that lost its Redis meanwhile leaves it: for 5 minutes, by default.
+        "unacked_mutex_expire": 10,
         # Without timeouts a half-open connection stalls a worker for ever. Above the 1 s of BRPOP.
         "socket_timeout": 15,
         "socket_connect_timeout": 5,

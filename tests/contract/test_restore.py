@@ -23,7 +23,7 @@ def lost_job(
     wait_s: float = 60,
     **request: object,
 ) -> LostJob:
-    job_id, pages = uuid_utils.uuid7().hex, pages or {}
+    job_id, pages, parsed = uuid_utils.uuid7().hex, pages or {}, JobRequest.model_validate(request)
     failed = sum(error is not None for error in pages.values())
     has_ended = state.is_terminal
     job = Job(
@@ -41,8 +41,10 @@ def lost_job(
         outputs={"json": "/x"} if has_ended else {},
         links=links_of(job_id),
         idempotency_key=key,
+        filename=SOURCE.filename,
+        owner="o",
+        priority=parsed.priority,
     )
-    parsed = JobRequest.model_validate(request)
     record = JobRecord(job=job, request=parsed, source=SOURCE, ttl_s=600, retention_s=700, owner="o", run=2)
     return LostJob(record=record, pages=pages, wait_s=wait_s, keep_s=60, fingerprint="f", reuse_key=reuse_key)
 
