@@ -201,10 +201,15 @@ class OCREngine:
                 batch_size=self._orientation_batch_size,
                 first_decides=profile_of(self._options).first_line_decides,
             )
+        detection = files[Module.TEXT_DETECTION]
         return Pipeline(
             orientation=orientation,
             unwarper=unwarper,
-            detector=TextDetector(loader.open(files[Module.TEXT_DETECTION]), exact=profile_of(self._options).exact),
+            detector=TextDetector(
+                loader.open(detection),
+                max_candidates=detection.max_candidates,
+                exact=profile_of(self._options).exact,
+            ),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
         )
 

@@ -225,7 +225,7 @@ class TextDetection(StandaloneModule[TextDetector]):
     _own_when_built: ClassVar[Mapping[str, str]] = {"input_shape": "text_det_input_shape"}
 
     def _open(self, loader: ModelLoader, files: ModelFiles) -> TextDetector:
-        return TextDetector(loader.open(files))
+        return TextDetector(loader.open(files), max_candidates=files.max_candidates)
 
     def _run(self, network: TextDetector, pages: Sequence[Image], call: _Call) -> list[dict[str, object]]:
         # Pages differ in size, and the network takes one size at a time.

@@ -12,8 +12,6 @@ import pyclipper
 from ocr_engine.geometry import min_area_quad
 from ocr_engine.types import Corners, Polygon, Tensor
 
-# From the PP-OCRv6 model files; the pipeline configuration does not override it.
-_MAX_CANDIDATES = 3000
 # Short side in pixels of the map under which a region is noise, before and after it grows.
 _MIN_SIDE_PX = 3
 _MIN_GROWN_SIDE_PX = 5
@@ -21,11 +19,15 @@ _MIN_GROWN_SIDE_PX = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ContourRules:
-    """`thresh`, `box_thresh`: probabilities, 0..1. `unclip_ratio` scales area/perimeter to the growth in pixels."""
+    """`thresh`, `box_thresh`: probabilities, 0..1. `unclip_ratio` scales area/perimeter to the growth in pixels.
+
+    `max_candidates`: outlines looked at, in OpenCV's order.
+    """
 
     thresh: float
     box_thresh: float
     unclip_ratio: float
+    max_candidates: int
 
 
 def scored_quads_of(
@@ -38,7 +40,7 @@ def scored_quads_of(
     mask = (probabilities > rules.thresh).astype(np.uint8) * 255
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
-    for contour in contours[:_MAX_CANDIDATES]:
+    for contour in contours[: rules.max_candidates]:
         corners = min_area_quad(np.asarray(contour, dtype=np.int32), min_side_px=_MIN_SIDE_PX)
         if corners is None:
             continue

@@ -47,9 +47,13 @@ class DetectionSettings:
 class TextDetector:
     """PP-OCR's DB detector. Holds no state per call; safe from several threads."""
 
-    def __init__(self, runtime: Runtime, *, exact: bool = True) -> None:
-        """`exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more."""
+    def __init__(self, runtime: Runtime, *, max_candidates: int, exact: bool = True) -> None:
+        """`max_candidates`: regions looked at; the pipeline does not override what the model was published with.
+
+        `exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more.
+        """
         self._runtime = runtime
+        self._max_candidates = max_candidates
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
         self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
 
@@ -65,7 +69,12 @@ class TextDetector:
 
     def _search(self, image: Image, settings: DetectionSettings) -> list[tuple[Polygon, float]]:
         probabilities = self._runtime.run(self._prepare(image, settings))[0, 0]
-        rules = ContourRules(thresh=settings.thresh, box_thresh=settings.box_thresh, unclip_ratio=settings.unclip_ratio)
+        rules = ContourRules(
+            thresh=settings.thresh,
+            box_thresh=settings.box_thresh,
+            unclip_ratio=settings.unclip_ratio,
+            max_candidates=self._max_candidates,
+        )
         height, width = image.shape[:2]
         return scored_quads_of(probabilities, rules, page_width=width, page_height=height)
 

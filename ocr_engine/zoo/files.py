@@ -63,6 +63,12 @@ class ModelFiles:
     variant: str = ""
 
     @property
+    def max_candidates(self) -> int:
+        """Outlines that a detector looks at: as its inference.yml says, else as that of its generation does."""
+        said = self.config.detection.max_candidates if self.config.detection else None
+        return said or (3000 if self.name.startswith("PP-OCRv6") else 1000)
+
+    @property
     def directory(self) -> Path:
         """The folder of the model file."""
         return self.model.parent

@@ -85,9 +85,8 @@ def _detection(files: ModelFiles) -> tuple[list[object], Mapping[str, object]]:
         {"KeepKeys": {"keep_keys": ["image", "shape", "polys", "ignore_tags"]}},
     ]
     # The pipeline overrides the thresholds; the number of candidates is the model's own.
-    candidates = 3000 if files.name.startswith("PP-OCRv6") else 1000
     thresholds = {"thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
-    return steps, {"name": "DBPostProcess", "max_candidates": candidates, **thresholds}
+    return steps, {"name": "DBPostProcess", "max_candidates": files.max_candidates, **thresholds}
 
 
 def _recognition(files: ModelFiles) -> tuple[list[object], Mapping[str, object]]:

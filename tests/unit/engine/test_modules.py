@@ -60,7 +60,7 @@ def test_the_detector_finds_the_bright_block_and_scales_it_to_the_page() -> None
 
     runtime = CannedRuntime(answer)
     page = np.full((96, 192, 3), 255, dtype=np.uint8)
-    (found,) = TextDetector(runtime).detect(page, settings())
+    (found,) = TextDetector(runtime, max_candidates=3000).detect(page, settings())
     assert runtime.shapes == [(1, 3, 96, 192)]
     # 20 x 96 grows by area * 1.5 / perimeter = 12 pixels a side (pyclipper cuts to whole pixels).
     assert np.abs(found - [[20, 8], [139, 8], [139, 51], [20, 51]]).max() <= 2
@@ -68,7 +68,7 @@ def test_the_detector_finds_the_bright_block_and_scales_it_to_the_page() -> None
 
 def test_a_tiny_page_is_padded_to_one_stride() -> None:
     runtime = CannedRuntime(lambda batch: np.zeros((1, 1, *batch.shape[2:]), dtype=np.float32))
-    assert TextDetector(runtime).detect(np.zeros((9, 12, 3), dtype=np.uint8), settings()) == []
+    assert TextDetector(runtime, max_candidates=3000).detect(np.zeros((9, 12, 3), dtype=np.uint8), settings()) == []
     assert runtime.shapes == [(1, 3, 64, 64)]
 
 
@@ -77,10 +77,21 @@ def test_each_threshold_drops_what_is_under_it() -> None:
     probabilities[20:40, 20:100] = 0.7
 
     def count(thresh: float, box_thresh: float) -> int:
-        rules = ContourRules(thresh=thresh, box_thresh=box_thresh, unclip_ratio=1.5)
-        return len(scored_quads_of(probabilities, rules, page_width=128, page_height=64))
+        return quads_in(probabilities, thresh=thresh, box_thresh=box_thresh)
 
     assert (count(0.3, 0.6), count(0.75, 0.6), count(0.3, 0.8)) == (1, 0, 0)
+
+
+def test_no_more_regions_are_looked_at_than_the_model_was_published_with() -> None:
+    probabilities = np.zeros((64, 128), dtype=np.float32)
+    for left in (4, 44, 84):
+        probabilities[20:40, left : left + 30] = 0.9
+    assert [quads_in(probabilities, max_candidates=most) for most in (1, 2, 3000)] == [1, 2, 3]
+
+
+def quads_in(probabilities: Tensor, *, thresh: float = 0.3, box_thresh: float = 0.6, max_candidates: int = 3000) -> int:
+    rules = ContourRules(thresh=thresh, box_thresh=box_thresh, unclip_ratio=1.5, max_candidates=max_candidates)
+    return len(scored_quads_of(probabilities, rules, page_width=128, page_height=64))
 
 
 def test_the_mean_inside_a_quadrilateral_matches_pixel_counting() -> None:

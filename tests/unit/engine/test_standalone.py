@@ -102,13 +102,15 @@ def test_a_detector_by_itself_has_the_thresholds_it_was_published_with() -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "thresholds"),
-    [("PP-OCRv6_small_det", (0.2, 0.45, 1.4)), ("PP-OCRv5_mobile_det", (0.3, 0.6, 1.5))],
+    ("name", "thresholds", "candidates"),
+    [("PP-OCRv6_small_det", (0.2, 0.45, 1.4), 3000), ("PP-OCRv5_mobile_det", (0.3, 0.6, 1.5), 1000)],
 )
 def test_a_detector_whose_package_has_no_description_has_that_of_its_generation(
-    tmp_path: Path, name: str, thresholds: tuple[float, float, float]
+    tmp_path: Path, name: str, thresholds: tuple[float, float, float], candidates: int
 ) -> None:
-    settings = settings_of(Zoo.at(tmp_path, "offline").resolve(find(Module.TEXT_DETECTION, name)))
+    files = Zoo.at(tmp_path, "offline").resolve(find(Module.TEXT_DETECTION, name))
+    settings = settings_of(files)
+    assert files.max_candidates == candidates
     assert (settings.thresh, settings.box_thresh, settings.unclip_ratio) == thresholds
     assert (settings.limit_side_len, settings.limit_type, settings.max_side_limit) == (960, "max", 4000)
 
