@@ -141,12 +141,14 @@ def stand_in(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
-    """Fails when a process that names `folder` in its environment outlives the block."""
+    """Fails when a process that names `folder` in its environment outlives the block by more than `GONE_S`."""
     yield
-    left = [
-        _command(pid) for pid in _processes() if pid != os.getpid() and str(folder).encode() in _proc(pid, "environ")
-    ]
-    assert left == []
+
+    def left() -> list[str]:
+        needle = str(folder).encode()
+        return [_command(pid) for pid in _processes() if pid != os.getpid() and needle in _proc(pid, "environ")]
+
+    wait_until(lambda: left() == [], lambda: f"left behind: {left()}", timeout_s=GONE_S)
 
 
 def _processes() -> list[int]:
