@@ -144,7 +144,7 @@ def nothing_left(folder: Path) -> Iterator[None]:
     """Fails when a process that names `folder` in its environment outlives the block by more than `GONE_S`."""
     yield
 
-    def left() -> list[str]:
+    def left() -> list[bytes]:
         needle = str(folder).encode()
         return [_command(pid) for pid in _processes() if pid != os.getpid() and needle in _proc(pid, "environ")]
 
