@@ -38,14 +38,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plot", type=Path, default=Path("docs/images/autoscaling.svg"))
     options = parser.parse_args()
-    print("| fleet | scaler | pages | wait p50 / p95 / p99 s | worker-hours | busy | changes | turns |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|---|")  # noqa: T201
+    print("| fleet | scaler | pages | wait p50 / p95 / p99 s | worker-hours | busy | changes | turns |")
+    print("|---|---|---|---|---|---|---|---|")
     panels = []
     for fleet in _FLEETS:
         pages, outcomes = _simulate(fleet)
         for name, one in outcomes.items():
             waits = f"{one.wait_p50_s:.0f} / {one.wait_p95_s:.0f} / {one.wait_p99_s:.0f}"
-            print(  # noqa: T201
+            print(
                 f"| {fleet.name} | {name} | {pages:,} | {waits} | {one.worker_hours:,.0f} | {one.busy_share:.0%} "
                 f"| {one.changes} | {one.turns} |"
             )

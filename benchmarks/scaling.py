@@ -53,7 +53,7 @@ def main() -> None:
     pages = [_page(number) for number in range(options.pages)]
     figures = _measure(pages, jobs=options.jobs, cores=cores)
     ratios = _ratios(figures)
-    print(f"two against one: jobs {ratios['jobs']:.2f}x, PDF {ratios['pdf']:.2f}x")  # noqa: T201
+    print(f"two against one: jobs {ratios['jobs']:.2f}x, PDF {ratios['pdf']:.2f}x")
     options.out.parent.mkdir(parents=True, exist_ok=True)
     written = {"jobs": options.jobs, "pages": options.pages, "figures": [asdict(one) for one in figures], **ratios}
     options.out.write_text(json.dumps(written, indent=2) + "\n")
@@ -88,7 +88,7 @@ def _figures(producer: Producer, nodes: Sequence[Node], pages: Sequence[PIL.Imag
         pages_per_s=len(pages) / _span_s([document]),
         processor_s_a_page=processor_s / (len(ended) + len(pages)),
     )
-    print(  # noqa: T201
+    print(
         f"{found.processes} process(es): {found.jobs_per_s:.2f} one-page jobs/s, {found.pages_per_s:.2f} PDF pages/s, "
         f"{found.processor_s_a_page:.2f} s of processor time a page",
         flush=True,
@@ -139,7 +139,9 @@ def _page(number: int) -> PIL.Image.Image:
 
 def _encoded(pages: Sequence[PIL.Image.Image]) -> bytes:
     buffer = io.BytesIO()
-    pages[0].save(buffer, format="PDF", save_all=True, append_images=list(pages[1:]), resolution=144)
+    # Pillow leaves the others on a picture that it has saved with them: the next file of it alone would hold them all.
+    first, *others = (page.copy() for page in pages)
+    first.save(buffer, format="PDF", save_all=True, append_images=others, resolution=144)
     return buffer.getvalue()
 
 

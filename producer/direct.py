@@ -26,7 +26,7 @@ from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
 from producer.contract.leases import SubmitOutcome, Submitted
-from producer.contract.listing import PAGE_MAX, JobFilter
+from producer.contract.listing import PAGE_MAX, JobFilter, parse_states
 from producer.contract.measures import Observed
 from producer.contract.ports import JobStore, ObjectStore, Queue
 from producer.contract.sources import Remote
@@ -199,7 +199,7 @@ class Producer:
             raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
         if tag is not None and batch is not None:
             raise InvalidRequest("name a tag or a batch, not both")
-        wanted = JobFilter(owner=self._tenant.owner, states=_states(status), tag=tag, batch=batch)
+        wanted = JobFilter(owner=self._tenant.owner, states=parse_states(status), tag=tag, batch=batch)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
@@ -392,11 +392,3 @@ class Producer:
         if self._owner not in (None, record.owner):  # said as of one that is not there: ids are nobody else's business
             raise NotFound(f"there is no job {job_id}; its record may have passed its retention time")
         return record
-
-
-def _states(names_of: Sequence[JobState | str]) -> tuple[JobState, ...]:
-    """Raises: InvalidRequest."""
-    try:
-        return tuple(dict.fromkeys(JobState(name) for name in names_of))
-    except ValueError as error:
-        raise InvalidRequest(f"status: {error}; choose from {', '.join(JobState)}") from error

@@ -61,12 +61,12 @@ def _api(redis_url: str, folder: str) -> Iterator[tuple[str, psutil.Process]]:
 
 def _print(callers: Callers, tally: Tally, *, resident_mib: float, busy_s: float) -> None:
     rows = {kind: _quantiles(took) for kind, took in sorted(tally.took_ms.items())}
-    print(f"{callers.polling} polling, {callers.following} following, {callers.submitting} submitting")  # noqa: T201
-    print(f"{'answer':>10} {'count':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8}")  # noqa: T201
+    print(f"{callers.polling} polling, {callers.following} following, {callers.submitting} submitting")
+    print(f"{'answer':>10} {'count':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8}")
     for kind, row in rows.items():
         numbers = " ".join(f"{row[name]:>8.1f}" for name in ("p50", "p95", "p99", "max"))
-        print(f"{kind:>10} {row['count']:>8.0f} {numbers}")  # noqa: T201
-    print(f"events {tally.events}, failures {len(tally.failures)}, API {resident_mib:.0f} MiB, {busy_s:.1f} s busy")  # noqa: T201
+        print(f"{kind:>10} {row['count']:>8.0f} {numbers}")
+    print(f"events {tally.events}, failures {len(tally.failures)}, API {resident_mib:.0f} MiB, {busy_s:.1f} s busy")
     _RESULTS.parent.mkdir(parents=True, exist_ok=True)
     found = {"answers": rows, "events": tally.events, "failures": tally.failures[:20], "resident_mib": resident_mib}
     _RESULTS.write_text(json.dumps(found, indent=2))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -51,30 +52,43 @@ class Tally:
 
 
 async def run(address: str, callers: Callers) -> Tally:
-    """All callers at once, each with a connection of its own, until the time is over."""
+    """All callers at once, each with a client of its own that is connected before the time begins, until it is over.
+
+    One client for all would be what is measured: it looks through all its connections at each request.
+    """
     tally = Tally()
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=address, timeout=30, limits=limits) as client:
-        first = await _submit(client, tally)
+    async with AsyncExitStack() as stack:
+
+        async def connected() -> httpx.AsyncClient:
+            client = httpx.AsyncClient(base_url=address, timeout=30, trust_env=False)
+            await stack.enter_async_context(client)
+            (await client.get("/health/live")).raise_for_status()
+            return client
+
+        polling = [await connected() for _ in range(callers.polling)]
+        following = [await connected() for _ in range(callers.following)]
+        submitting = [await connected() for _ in range(callers.submitting)]
+        first = await _submit(polling[0], Tally())
         ids = [first] if first else []
         deadline = time.monotonic() + callers.seconds
         await asyncio.gather(
-            *(_poll(client, tally, ids, deadline, place) for place in range(callers.polling)),
-            *(_follow(client, tally, ids, deadline) for _ in range(callers.following)),
-            *(_keep_submitting(client, tally, ids, deadline) for _ in range(callers.submitting)),
+            *(_poll(client, tally, ids, deadline, place) for place, client in enumerate(polling)),
+            *(_follow(client, tally, ids, deadline, place) for place, client in enumerate(following)),
+            *(_keep_submitting(client, tally, ids, deadline, place) for place, client in enumerate(submitting)),
         )
     return tally
 
 
 async def _poll(client: httpx.AsyncClient, tally: Tally, ids: Sequence[str], deadline: float, place: int) -> None:
-    await asyncio.sleep(POLL_PAUSE_S * (place % 100) / 100)  # not all in the same moment
+    await asyncio.sleep(_share(place) * POLL_PAUSE_S)
     while time.monotonic() < deadline:
         path = f"/v1/jobs/{ids[(place + len(ids)) % len(ids)]}"
         await tally.timed("status", partial(client.get, path), 200)
         await asyncio.sleep(POLL_PAUSE_S)
 
 
-async def _follow(client: httpx.AsyncClient, tally: Tally, ids: Sequence[str], deadline: float) -> None:
+async def _follow(client: httpx.AsyncClient, tally: Tally, ids: Sequence[str], deadline: float, place: int) -> None:
+    await asyncio.sleep(_share(place))
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
             while True:
@@ -89,11 +103,19 @@ async def _follow(client: httpx.AsyncClient, tally: Tally, ids: Sequence[str], d
         tally.failures.append(f"events: {type(error).__name__}")
 
 
-async def _keep_submitting(client: httpx.AsyncClient, tally: Tally, ids: list[str], deadline: float) -> None:
+async def _keep_submitting(
+    client: httpx.AsyncClient, tally: Tally, ids: list[str], deadline: float, place: int
+) -> None:
+    await asyncio.sleep(_share(place) * SUBMIT_PAUSE_S)
     while time.monotonic() < deadline:
         if job_id := await _submit(client, tally):
             ids.append(job_id)
         await asyncio.sleep(SUBMIT_PAUSE_S)
+
+
+def _share(place: int) -> float:
+    """How long a caller waits before its first request, of its pause: callers do not come in the same moment."""
+    return place * 37 % 100 / 100
 
 
 async def _submit(client: httpx.AsyncClient, tally: Tally) -> str | None:

@@ -40,12 +40,12 @@ def main() -> None:
 def _show(costs: dict[str, Cost], objects: dict[str, int], *, waiting: int) -> None:
     columns = ("redis_calls", "redis_calls_in_scripts", "redis_processor_ms", "redis_in_bytes", "redis_out_bytes")
     more = ("redis_log_bytes", "redis_memory_bytes")
-    print(f"{'':>24} {'calls':>8} {'in Lua':>8} {'ms':>8} {'B in':>8} {'B out':>8} {'B log':>8} {'B kept':>8}  S3")  # noqa: T201
+    print(f"{'':>24} {'calls':>8} {'in Lua':>8} {'ms':>8} {'B in':>8} {'B out':>8} {'B log':>8} {'B kept':>8}  S3")
     for name, cost in costs.items():
         numbers = " ".join(f"{getattr(cost, column):>8.1f}" for column in columns + more)
-        print(f"{name:>24} {numbers}  { ({key: round(value, 1) for key, value in cost.s3_requests.items()}) }")  # noqa: T201
-    print(f"bytes of objects a page: {objects}")  # noqa: T201
-    print(f"bytes of a waiting job: {waiting}")  # noqa: T201
+        print(f"{name:>24} {numbers}  { ({key: round(value, 1) for key, value in cost.s3_requests.items()}) }")
+    print(f"bytes of objects a page: {objects}")
+    print(f"bytes of a waiting job: {waiting}")
 
 
 if __name__ == "__main__":

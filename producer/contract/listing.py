@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import JobRecord, JobState
 
 PAGE_MAX = 200
@@ -25,3 +27,11 @@ class JobsPage:
 
     records: tuple[JobRecord, ...]
     cursor: str | None
+
+
+def parse_states(names: Sequence[JobState | str]) -> tuple[JobState, ...]:
+    """The states of these names, once each. Raises: InvalidRequest."""
+    try:
+        return tuple(dict.fromkeys(JobState(name) for name in names))
+    except ValueError as error:
+        raise InvalidRequest(f"status: {error}; choose from {', '.join(JobState)}") from error
