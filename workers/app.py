@@ -77,5 +77,6 @@ app.conf.update(
     broker_channel_error_retry=True,
     broker_pool_limit=10,
     broker_transport_options={**transport_options(settings.visibility_timeout_s), **broker.options},
+    broker_use_ssl=broker.tls,
 )
 app.steps["consumer"].add(AliveFile)
