@@ -70,7 +70,10 @@ class Work:
         self._submit()
         assert not self._unanswered
         self._fleet.revive()
-        self._fleet.jobs.drain(timeout_s=DRAINED_S)
+        try:
+            self._fleet.jobs.drain(timeout_s=DRAINED_S)
+        except RuntimeError as error:
+            raise RuntimeError(self._fleet.story(str(error))) from error
 
 
 def faults_of(fleet: Fleet) -> list[Fault]:
