@@ -43,6 +43,7 @@ def test_what_the_file_says_no_more_is_as_it_was(path: Path) -> None:
     [
         ("OCRFLEET_UNIT_PAGES=0\n", "unit_pages"),
         ("OCRFLEET_WORKER_LEASE_S=-1\n", "lease_s"),
+        ("OCRFLEET_WORKER_CORES=many\n", "cores"),
         ("# a\nexport OCRFLEET_UNIT_PAGES=3\n", "line 2"),
     ],
 )
