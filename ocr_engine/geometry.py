@@ -60,11 +60,30 @@ def crop_quad(image: Image, polygon: Polygon) -> Image | None:
     if width == 0 or height == 0:
         return None
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, flat)
-    crop = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    crop = _slice(image, corners, flat)
+    if crop is None:
+        crop = _warp(image, corners, flat)
     if height / width >= _VERTICAL_RATIO:
         crop = np.rot90(crop)
     return np.asarray(crop, dtype=np.uint8)
+
+
+def _warp(image: Image, corners: Corners, flat: Corners) -> Image:
+    size = (int(flat[2, 0]), int(flat[2, 1]))
+    matrix = cv2.getPerspectiveTransform(corners, flat)
+    crop = cv2.warpPerspective(image, matrix, size, borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def _slice(image: Image, corners: Corners, flat: Corners) -> Image | None:
+    """The pixels below corners that stand upright on whole pixels within the page, as they lie: what the warp gives."""
+    left, top = corners[0]
+    width, height = flat[2]
+    if left < 0 or top < 0 or left + width > image.shape[1] or top + height > image.shape[0]:
+        return None
+    if not left.is_integer() or not top.is_integer() or not np.array_equal(corners, flat + corners[0]):
+        return None
+    return image[int(top) : int(top + height), int(left) : int(left + width)]
 
 
 def widened(polygon: Polygon, share: float) -> Polygon:

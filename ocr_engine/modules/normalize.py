@@ -32,4 +32,4 @@ def half_range() -> Tensor:
 def write_planes(image: Image, tables: Tensor, out: Tensor) -> None:
     """Look every channel of image (h, w, 3) up in its table; write the planes to out (3, h, w)."""
     for channel, table in enumerate(tables):
-        out[channel] = cv2.LUT(cv2.extractChannel(image, channel), table)
+        cv2.LUT(cv2.extractChannel(image, channel), table, dst=out[channel])

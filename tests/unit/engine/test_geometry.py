@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ocr_engine import geometry
 from ocr_engine.geometry import bounds, crop_quad, order_corners, rotate_quarter, sort_boxes, to_original
 from ocr_engine.types import Angle, Image, Polygon
 
@@ -119,3 +120,18 @@ def test_a_quadrilateral_without_area_gives_no_crop() -> None:
 
 def test_bounds_hold_every_corner() -> None:
     assert bounds(np.array([[3, 9], [20, 5], [22, 11], [1, 15]], dtype=np.int16)) == [1, 5, 22, 15]
+
+
+def test_a_line_that_lies_straight_is_cut_out_as_the_warp_of_the_reference_gives_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(1)
+    page = noise(200, 300)
+    corners = [(random.integers(-3, 150, 2), random.integers(2, 140, 2)) for _ in range(300)]
+    boxes = [np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], dtype=np.int16) for (x, y), (w, h) in corners]
+    crops = [crop_quad(page, box) for box in boxes]
+    monkeypatch.setattr(geometry, "_slice", lambda *_: None)
+    for box, crop in zip(boxes, crops, strict=True):
+        warp = crop_quad(page, box)
+        assert crop is not None and warp is not None
+        assert np.array_equal(crop, warp)
