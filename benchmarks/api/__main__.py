@@ -18,7 +18,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.api.load import Callers, Tally, run
+from benchmarks.api.load import Callers, Tally, run, run_batch
+from producer.contract.batches import BATCH_MAX
 from tests.servers.redis import redis_server
 
 _RESULTS = Path("benchmarks/results/api.json")
@@ -38,6 +39,7 @@ def main() -> None:
         redis = stack.enter_context(redis_server())
         address, process = stack.enter_context(_api(redis.database_url(0), folder))
         tally = asyncio.run(run(address, callers))
+        asyncio.run(run_batch(address, tally, sources=BATCH_MAX))
         resident_mib = process.memory_info().rss / 2**20
         busy_s = {"API": sum(process.cpu_times()[:2]), "callers": time.process_time()}
     print(cores)
@@ -86,6 +88,7 @@ def _api(redis_url: str, folder: str) -> Iterator[tuple[str, psutil.Process]]:
 def _print(callers: Callers, tally: Tally, *, resident_mib: float, busy_s: dict[str, float]) -> None:
     rows = {kind: _quantiles(took) for kind, took in sorted(tally.took_ms.items())}
     print(f"{callers.polling} polling, {callers.following} following, {callers.submitting} submitting")
+    print(f"then a batch of {BATCH_MAX} addresses, with one who polls beside it")
     print(f"{'answer':>10} {'count':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8}")
     for kind, row in rows.items():
         numbers = " ".join(f"{row[name]:>8.1f}" for name in ("p50", "p95", "p99", "max"))

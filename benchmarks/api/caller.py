@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Self
 from urllib.parse import urlsplit
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 120.0  # for a batch; nothing else should take a second
 _BOUNDARY = "a-page"
 
 

@@ -16,6 +16,7 @@ from tests.integration.serving import PNG
 
 POLL_PAUSE_S = 1.0  # between two looks of one caller, as a client would pause
 SUBMIT_PAUSE_S = 0.5
+BESIDE_PAUSE_S = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +75,20 @@ async def run(address: str, callers: Callers) -> Tally:
             *(_keep_submitting(caller, tally, ids, deadline, place) for place, caller in enumerate(submitting)),
         )
     return tally
+
+
+async def run_batch(address: str, tally: Tally, *, sources: int) -> None:
+    """One batch of addresses, as `batch`, and how long somebody who polls meanwhile waits, as `beside`."""
+    sending, polling = await Caller.connect(address), await Caller.connect(address)
+    urls = [{"type": "url", "url": f"https://documents.example/{number}.png"} for number in range(sources)]
+    batch = partial(sending.send_json, "/v1/batches", json.dumps({"sources": urls}).encode())
+    job_id = await _submit(polling, Tally())
+    task = asyncio.create_task(tally.timed("batch", batch, 202))
+    while not task.done():
+        await tally.timed("beside", partial(polling.get, f"/v1/jobs/{job_id}"), 200)
+        await asyncio.sleep(BESIDE_PAUSE_S)
+    sending.close()
+    polling.close()
 
 
 async def _poll(caller: Caller, tally: Tally, ids: Sequence[str], deadline: float, place: int) -> None:
