@@ -29,6 +29,8 @@ DOCUMENTS = (
     (Command(action="sys_exit", times=1),),
     (READ, Command(action="segfault", times=1), READ),
 )
+# More are not handed in before some have ended: what is tested is faults, not how fast a child comes back.
+BACKLOG_JOBS = 60
 KILLS = ("device worker killed", "io worker killed", "failpoint", "redis killed")
 
 
@@ -46,12 +48,13 @@ class Work:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._unanswered: dict[str, bytes] = {}
+        self._open: set[str] = set()
 
     def world(self) -> World:
         return World(work=self._work, drain=self._drain, settle=self._fleet.jobs.settle)
 
     def _work(self, chance: random.Random) -> int:
-        for _ in range(chance.randint(1, 4)):
+        for _ in range(min(chance.randint(1, 4), self._room())):
             key = f"{chance.getrandbits(64):x}"
             self._unanswered[key] = self._fleet.jobs.document(*chance.choice(DOCUMENTS))
         return self._submit()
@@ -63,14 +66,24 @@ class Work:
             for key, data in list(self._unanswered.items()):
                 job = jobs.producer.submit(data, jobs.request(), filename=FILENAME, idempotency_key=key)
                 jobs.enter(job.id, data)
+                self._open.add(job.id)
                 del self._unanswered[key]
         return before - len(self._unanswered)
+
+    def _room(self) -> int:
+        """How many more jobs may wait. Those that cannot be asked about, Redis being down, count as waiting."""
+        with suppress(Unavailable):
+            self._open = {job_id for job_id in self._open if self._fleet.jobs.collector.is_open(job_id)}
+        return max(BACKLOG_JOBS - len(self._open) - len(self._unanswered), 0)
 
     def _drain(self) -> None:
         self._submit()
         assert not self._unanswered
         self._fleet.revive()
-        self._fleet.jobs.drain(timeout_s=DRAINED_S)
+        try:
+            self._fleet.jobs.drain(timeout_s=DRAINED_S)
+        except RuntimeError as error:
+            raise RuntimeError(self._fleet.story(str(error))) from error
 
 
 def faults_of(fleet: Fleet) -> list[Fault]:
