@@ -25,6 +25,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OCRFLEET_", frozen=True, extra="ignore")
 
+    settings_file: Path | None = Field(
+        None,
+        description="Lines of NAME=value that `ocrfleet up` reads, and again on SIGHUP; the environment goes above",
+    )
     data_dir: Path = Field(default_factory=default_data_dir, description="Where an embedded system keeps its data")
     redis_url: str | None = Field(None, description="Redis for jobs and queue; default: the running embedded one")
     broker_url: str | None = Field(None, description="Redis for messages alone; default: that of REDIS_URL")

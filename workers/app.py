@@ -60,8 +60,8 @@ app.conf.update(
     # --- leaks: runtimes grow with new shapes; replace children before they hurt (KiB of the child)
     worker_max_tasks_per_child=worker_settings.max_units_per_child,
     worker_max_memory_per_child=worker_settings.max_memory_per_child_kib,
-    # --- stopping: SIGTERM as SIGQUIT gives running work this long, then puts its message back
-    worker_soft_shutdown_timeout=worker_settings.stop_s,
+    # --- stopping: drain.py waits for running work; what Celery is told to stop after that, it puts back at once
+    worker_soft_shutdown_timeout=0,
     # A connection blip must not kill the running page: leases fence duplicates.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     # --- traffic: control, events and gossip go over pub/sub to everybody; the record answers instead
@@ -77,5 +77,6 @@ app.conf.update(
     broker_channel_error_retry=True,
     broker_pool_limit=10,
     broker_transport_options={**transport_options(settings.visibility_timeout_s), **broker.options},
+    broker_use_ssl=broker.tls,
 )
 app.steps["consumer"].add(AliveFile)

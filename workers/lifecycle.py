@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from types import FrameType
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -28,6 +28,7 @@ from producer.telemetry import export_traces
 from workers import failpoints
 from workers.autoscaler.observer import Observer, limits_of
 from workers.deliver import WebhookDelivery
+from workers.drain import Consumer, Drain
 from workers.fleet.pinning import inside, pin_process
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.logs import configure_logs
@@ -130,7 +131,7 @@ def _start_child(**_signal: object) -> None:
     _log.info("child_ready", role=worker.role, device=worker.device, pid=os.getpid())
 
 
-def _start_parent(**_signal: object) -> None:
+def _start_parent(sender: Consumer, **_signal: object) -> None:
     """Runs in the node's main process, once it consumes."""
     settings, worker = load_settings(), WorkerSettings()
     configure_logs(settings.log_format)
@@ -139,9 +140,9 @@ def _start_parent(**_signal: object) -> None:
     redis_url, _ = addresses(settings)
     store = RedisJobStore(redis_url)
     _warn_of_redis(store)
-    if worker.role == "device":
-        _drain_on_sigterm(store.fleet, within_s=worker.stop_s)
-    else:
+    tell = partial(_tell_children, store.fleet, within_s=worker.stop_s)
+    Drain(sender, within_s=worker.stop_s, tell=tell).install()
+    if worker.role == "io":
         kept = timedelta(seconds=settings.job_ttl_s + settings.result_ttl_s)
         sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
         reconciler = Reconciler(store, connect_queue(settings), sweep)
@@ -158,26 +159,15 @@ def _warn_of_redis(store: RedisJobStore) -> None:
         _log.warning("redis_unchecked", reason=error.message)
 
 
-def _drain_on_sigterm(fleet: Fleet, *, within_s: float) -> None:
-    """Have the children told that they end, and then do what Celery does: it waits for their tasks, but tells them not.
+def _tell_children(fleet: Fleet, *, within_s: float) -> None:
+    """Have the children of this node told that they end: Celery only waits for their tasks.
 
-    A unit may have many pages, and Celery's time is for the whole of it.
+    A unit may have many pages, and the time to stop is for the whole of it.
     """
-    node, stop = f"{socket.gethostname()}/{os.getpid()}", signal.getsignal(signal.SIGTERM)
-
-    def tell() -> None:
-        try:
-            fleet.drain(node, ttl_s=within_s + _DRAIN_KEPT_S)
-        except Unavailable as error:
-            _log.warning("drain_untold", reason=error.message)
-
-    def drain(number: int, frame: FrameType | None) -> None:
-        # In a thread of its own, because Celery's handler sleeps in this one.
-        threading.Thread(target=tell, name="drain", daemon=True).start()
-        if callable(stop):
-            stop(number, frame)
-
-    signal.signal(signal.SIGTERM, drain)
+    try:
+        fleet.drain(f"{socket.gethostname()}/{os.getpid()}", ttl_s=within_s + _DRAIN_KEPT_S)
+    except Unavailable as error:
+        _log.warning("drain_untold", reason=error.message)
 
 
 def _stop_parent(**_signal: object) -> None:

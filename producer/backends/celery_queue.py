@@ -49,6 +49,7 @@ class CeleryQueue:
             accept_content=["json"],
             task_ignore_result=True,
             broker_transport_options={**transport_options(visibility_timeout_s), **broker.options},
+            broker_use_ssl=broker.tls,
             # The record is written already and the reconciler publishes again: give up soon, not after a minute.
             task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2},
         )

@@ -3,7 +3,8 @@
     redis://user:password@host:6379/0                                      rediss:// with TLS
     redis+sentinel://user:password@host:26379,host:26379/name/0            rediss+sentinel:// with TLS to the servers
 
-Of a query, Sentinel URLs know `sentinel_username` and `sentinel_password`; the others know what the library knows.
+Of a query, Sentinel URLs know `sentinel_username`, `sentinel_password`, and for TLS `ssl_cert_reqs`, `ssl_ca_certs`,
+`ssl_certfile` and `ssl_keyfile`; the others know what the library knows.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
 
 _SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 _SENTINEL_PORT = 26379
+_TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BrokerAddress:
-    """The same for Celery: its URL, and what its transport must be told besides."""
+    """The same for Celery: its URL, and what its transport must be told besides. tls: None: as the URL says."""
 
     url: str
     options: Mapping[str, object]
+    tls: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,7 @@ class _Watched:
     name: str
     database: int
     server: Mapping[str, object]  # how the master wants to be spoken to
+    tls: Mapping[str, str] | None
     sentinel: Mapping[str, object]  # how the Sentinels do
 
 
@@ -54,7 +58,8 @@ def client_of(url: str, **options: object) -> redis.Redis:
     timeouts = {name: value for name, value in options.items() if name.startswith("socket_")}
     settings = {**timeouts, **watched.sentinel}
     sentinel = Sentinel(watched.sentinels, sentinel_kwargs=settings)  # type: ignore[no-untyped-call]  # not typed there
-    options = {"db": watched.database, **watched.server, **options}
+    tls = {"ssl": True, **watched.tls} if watched.tls is not None else {}
+    options = {"db": watched.database, **watched.server, **tls, **options}
     client: redis.Redis = sentinel.master_for(watched.name, **options)  # type: ignore[no-untyped-call]  # nor there
     return client
 
@@ -68,7 +73,7 @@ def broker_of(url: str) -> BrokerAddress:
     user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
     urls = (f"sentinel://{user}{host}:{port}/{watched.database}" for host, port in watched.sentinels)
     options = {"master_name": watched.name, "sentinel_kwargs": dict(watched.sentinel)}
-    return BrokerAddress(url=";".join(urls), options=options)
+    return BrokerAddress(url=";".join(urls), options=options, tls=watched.tls)
 
 
 def _watched(url: str) -> _Watched:
@@ -85,9 +90,15 @@ def _watched(url: str) -> _Watched:
         sentinels=tuple(_host_and_port(one) for one in hosts.split(",")),
         name=name,
         database=int(database or 0),
-        server=server | ({"ssl": True} if parts.scheme == "rediss+sentinel" else {}),
+        server=server,
+        tls=_tls(query) if parts.scheme == "rediss+sentinel" else None,
         sentinel={name: value for name, value in sentinel.items() if value},
     )
+
+
+def _tls(query: Mapping[str, str]) -> dict[str, str]:
+    """Never empty, which Celery would take for no TLS."""
+    return {"ssl_cert_reqs": "required"} | {name: query[name] for name in _TLS if name in query}
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -67,6 +67,11 @@ class Node:
     def is_running(self) -> bool:
         return self._process.is_running()
 
+    @property
+    def status(self) -> int | None:
+        """What the main process ended with; None: it runs."""
+        return self._process.status()
+
     def ready_children(self) -> list[int]:
         """Those that have told the log that they take work."""
         told = {int(pid) for pid in _CHILD_READY.findall(self.log.read_text(errors="replace"))}

@@ -74,8 +74,23 @@ def test_a_sentinel_url_says_what_celery_must_be_told() -> None:
     broker = broker_of("redis+sentinel://u:p@a:1,b/ocr/3?sentinel_password=s")
     assert broker.url == "sentinel://u:p@a:1/3;sentinel://u:p@b:26379/3"
     assert broker.options == {"master_name": "ocr", "sentinel_kwargs": {"password": "s"}}
+    assert broker.tls is None
+    secure = broker_of("rediss+sentinel://a/ocr?ssl_ca_certs=/ca.pem")
+    assert secure.tls == {"ssl_cert_reqs": "required", "ssl_ca_certs": "/ca.pem"}
     with pytest.raises(InvalidRequest, match="redis\\+sentinel"):
         broker_of("redis+sentinel://a:1/")
+
+
+def test_behind_sentinels_jobs_and_messages_speak_tls_with_servers_that_are_trusted(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "other.pem", tmp_path / "other-key.pem")
+    with watched_redis(tls=True) as watched:
+        works(watched.url)
+        # Another database, because kombu keeps connections for all who name the same.
+        distrusting = f"{watched.url.partition('/0?')[0]}/1?ssl_ca_certs={tmp_path / 'other.pem'}"
+        with pytest.raises(Unavailable):
+            RedisJobStore(distrusting).ping()
+        with pytest.raises(Unavailable):
+            CeleryQueue(distrusting).publish_webhook("an event")
 
 
 @pytest.fixture

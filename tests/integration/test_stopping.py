@@ -1,4 +1,4 @@
-"""Stopping the API as a service manager does: not ready first, then running requests end, then the process."""
+"""Stopping as a service manager does: the API ends its requests, a node the page that it reads; then they go."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ import httpx
 import pytest
 
 from producer.backends.redis_store import RedisJobStore
+from producer.connect import connect
+from producer.contract.jobs import JobState
+from producer.settings import Settings
+from tests.faults.commands import document, sleep
+from tests.faults.nodes import Node, nothing_left, stand_in
 from tests.integration.serving import PNG
+
+STOP_S, GONE_S = 600, 60.0  # the time to stop, and what a loaded machine may need for three seconds
 
 
 def test_a_stopped_api_is_not_ready_first_and_finishes_its_requests(
@@ -51,6 +58,28 @@ def test_a_stopped_api_is_not_ready_first_and_finishes_its_requests(
         process.wait()
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{address}/health/live")
+
+
+def test_a_stopped_node_goes_when_its_page_is_done_and_gives_the_rest_back(redis_url: str, tmp_path: Path) -> None:
+    store_url = (tmp_path / "objects").as_uri()
+    environment = {
+        "OCRFLEET_REDIS_URL": redis_url,
+        "OCRFLEET_STORE_URL": store_url,
+        "OCRFLEET_WORKER_STOP_S": str(STOP_S),
+        "OCRFLEET_WORKER_BEAT_S": "0.2",
+        **stand_in(tmp_path),
+    }
+    producer = connect(Settings(redis_url=redis_url, store_url=store_url))
+    with nothing_left(tmp_path), Node("device", tmp_path, environment) as node:
+        node.wait_ready()
+        job = producer.submit(document([sleep(2), sleep(STOP_S)])).id
+        assert when(lambda: producer.status(job).status is JobState.RUNNING)
+        node.signal_main(signal.SIGTERM)
+        node.wait_gone(timeout_s=GONE_S)
+        assert (node.status, node.count("unit_given_back")) == (0, 1), node.tail()
+    left = producer.status(job)
+    assert (left.status, left.progress.pages_done, left.attempts) == (JobState.RUNNING, 1, 1)
+    producer.close()
 
 
 def status_of(address: str) -> int:

@@ -50,6 +50,10 @@ class ServerProcess:
         """Also when it is frozen."""
         return self._process.poll() is None
 
+    def status(self) -> int | None:
+        """What it ended with; None: it runs."""
+        return self._process.poll()
+
     def pause(self) -> None:
         """Freeze it: connections are still accepted by the kernel and never answered."""
         os.killpg(self.pid, signal.SIGSTOP)

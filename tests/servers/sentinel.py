@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from tests.servers.process import ServerProcess, free_port, scratch_folder, wait_until
 from tests.servers.redis import binary
+from tests.servers.tls import tls_front
 
 NAME = "ocr"
 DOWN_AFTER_MS = 500
@@ -31,23 +32,32 @@ class Watched:
 
 
 @contextmanager
-def watched_redis() -> Iterator[Watched]:
-    with scratch_folder("sentinel") as folder:
+def watched_redis(*, tls: bool = False) -> Iterator[Watched]:
+    """tls: the Sentinel sends clients to ports where they speak TLS; the servers speak plainly with each other."""
+    with scratch_folder("sentinel") as folder, ExitStack() as stack:
         master_port, replica_port, sentinel_port = free_port(), free_port(), free_port()
+        known = {port: port for port in (master_port, replica_port)}
+        query = ""
+        if tls:
+            fronts = {port: stack.enter_context(tls_front(port, folder, also_plain=True)) for port in known}
+            known = {port: front.port for port, front in fronts.items()}
+            query = f"?ssl_ca_certs={fronts[master_port].certificate}"
+        announced = ["--replica-announce-ip", "127.0.0.1", "--replica-announce-port", str(known[replica_port])]
         processes = [
             _server(folder, master_port),
-            _server(folder, replica_port, "--replicaof", "127.0.0.1", str(master_port)),
+            _server(folder, replica_port, "--replicaof", "127.0.0.1", str(master_port), *announced),
         ]
         try:
             wait_until(lambda: _linked(replica_port), lambda: "the replica has no master")
             config = folder / "sentinel.conf"
             config.write_text(
-                f"port {sentinel_port}\nbind 127.0.0.1\nsentinel monitor {NAME} 127.0.0.1 {master_port} 1\n"
+                f"port {sentinel_port}\nbind 127.0.0.1\nsentinel monitor {NAME} 127.0.0.1 {known[master_port]} 1\n"
                 f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}\nsentinel failover-timeout {NAME} 5000\n"
             )
             processes.append(ServerProcess([*binary(), str(config), "--sentinel"], folder / "sentinel.log"))
             wait_until(lambda: _knows_replica(sentinel_port), lambda: "the Sentinel sees no replica")
-            url = f"redis+sentinel://127.0.0.1:{sentinel_port}/{NAME}/0"
+            scheme = "rediss+sentinel" if tls else "redis+sentinel"
+            url = f"{scheme}://127.0.0.1:{sentinel_port}/{NAME}/0{query}"
             yield Watched(master=processes[0], replica_port=replica_port, url=url)
         finally:
             for process in processes:

@@ -21,8 +21,9 @@ from producer.contract.ports import Fleet
 from producer.settings import load_settings
 from workers.fleet.child_process import Spawner
 from workers.fleet.node_plans import core_share
-from workers.fleet.parts import Part, Parts
+from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.logs import configure_logs
+from workers.settings import WorkerSettings
 
 _LOOK_S = 1.0
 _log = structlog.get_logger(__name__)
@@ -96,7 +97,8 @@ def run_local_scaler(*, device: str, most: int) -> None:
         typer.echo(f"error [{error.code}]: {error.message}", err=True)
         raise typer.Exit(3) from error
     spawner = Spawner()
-    scaler = LocalScaler(parts=Parts(spawner=spawner), fleet=store.fleet, device=device, most=most)
+    parts = Parts(spawner=spawner, drain_s=drain_s_for(WorkerSettings().stop_s))
+    scaler = LocalScaler(parts=parts, fleet=store.fleet, device=device, most=most)
     try:
         while not stopping.wait(_LOOK_S):
             try:

@@ -56,7 +56,7 @@ def node_environment(*, device: str, processes: int, role: str) -> dict[str, str
         "OCRFLEET_WORKER_ROLE": role,
         "OCRFLEET_WORKER_DEVICE": device,
         "OCRFLEET_WORKER_PROCESSES": str(processes),
-        # SIGTERM means: finish within the soft shutdown time, then give the message back.
+        # What SIGTERM means once the time of drain.py is over: put back what is worked on, and end.
         "REMAP_SIGTERM": "SIGQUIT",
         **visible_devices(device, os.environ),
     }

@@ -12,10 +12,16 @@ import structlog
 
 from workers.fleet.child_process import Spawner
 
-DRAIN_S = 45.0  # above the 30 s of Celery's soft shutdown
+DRAIN_S = 45.0  # above the 30 s that a node has to stop
+_AFTER_STOP_S = 15.0  # what ending takes a node once its time to stop is over
 _BACKOFF_MAX_S = 30.0
 _STEADY_S = 60.0  # what ran this long has recovered: its next crash is the first
 _log = structlog.get_logger(__name__)
+
+
+def drain_s_for(stop_s: float) -> float:
+    """How long to let nodes end that have `stop_s` to stop."""
+    return max(DRAIN_S, stop_s + _AFTER_STOP_S)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,12 +53,14 @@ class Part:
 class Parts:
     """The processes of one machine. Used by one thread at a time.
 
-    `spawner` starts them; what they print goes to `output`, or comes out here; `keep_fds` are handed down.
+    `spawner` starts them; what they print goes to `output`, or comes out here; `keep_fds` are handed down. What still
+    runs `drain_s` after it was told to stop is killed.
     """
 
     spawner: Spawner
     output: Path | None = None
     keep_fds: Sequence[int] = ()
+    drain_s: float = DRAIN_S
     clock: Callable[[], float] = time.monotonic
     running: list[Part] = field(default_factory=list)
 
@@ -66,12 +74,12 @@ class Parts:
     def leave(self, part: Part) -> None:
         """Let it end what it reads, and do not start it again."""
         part.is_leaving = True
-        part.stop(self.clock() + DRAIN_S)
+        part.stop(self.clock() + self.drain_s)
 
-    def replace(self, part: Part, *, why: str, within_s: float = DRAIN_S) -> None:
-        """Let it end what it reads, at most for so long, and start it anew."""
+    def replace(self, part: Part, *, why: str, within_s: float | None = None) -> None:
+        """Let it end what it reads, at most for so long, by default `drain_s`, and start it anew."""
         _log.warning("part_replaced", part=part.name, why=why)
-        part.stop(self.clock() + within_s)
+        part.stop(self.clock() + (self.drain_s if within_s is None else within_s))
 
     def watch(self) -> None:
         """One look: start again what crashed when its time has come, kill what was told to stop and did not."""
@@ -88,7 +96,7 @@ class Parts:
 
     def stop(self) -> None:
         """Drain them all and wait for their end. Safe to repeat."""
-        deadline = self.clock() + DRAIN_S
+        deadline = self.clock() + self.drain_s
         for part in self.running:
             part.stop(deadline)
         for part in self.running:

@@ -21,7 +21,8 @@ import structlog
 import typer
 
 from producer.backends.redis_store import RedisJobStore
-from producer.contract.errors import OcrFleetError, Unavailable
+from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
+from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
 from producer.settings import RUNTIME_FILE, Settings, load_settings
 from workers.fleet.care import Care, NodeSeen
@@ -29,13 +30,16 @@ from workers.fleet.child_process import Spawner
 from workers.fleet.devices import detect
 from workers.fleet.embedded_redis import EmbeddedRedis
 from workers.fleet.node_plans import node_plans
-from workers.fleet.parts import DRAIN_S, Parts
+from workers.fleet.parts import Part, Parts, drain_s_for
+from workers.fleet.rolling import Roll
+from workers.fleet.settings_file import SettingsFile
 from workers.logs import configure_logs
 from workers.settings import WorkerSettings
 
 _READY_S = 60.0
 _WATCH_S, _CARE_S = 0.2, 2.0
 _IDLE_S = 3.0  # a node that reads nothing needs no more to end
+_SETTLED_S = 5.0  # API and io worker tell nobody that they work: they do if they have run for so long
 _log = structlog.get_logger(__name__)
 
 
@@ -65,8 +69,16 @@ class System:
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
         self._extra = environment or {}
         self._environment: dict[str, str] = {}
-        self._parts = Parts(spawner=self._spawner, output=log_file, keep_fds=[self._listener.fileno()])
+        self._parts = Parts(
+            spawner=self._spawner,
+            output=log_file,
+            keep_fds=[self._listener.fileno()],
+            drain_s=drain_s_for(WorkerSettings().stop_s),
+        )
+        self._addresses: dict[str, str] = {}
         self._nodes: dict[str, str] = {}  # name of the part that is a device node -> its device
+        self._pinned: dict[str, dict[str, str]] = {}  # name of a part -> what its environment has besides
+        self._has_new_settings = threading.Event()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
@@ -97,22 +109,32 @@ class System:
         """Start every part and wait until the API is ready. Raises: Unavailable."""
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
-        redis_url = settings.redis_url or self._start_redis()
-        store_url = settings.store_url or (self.data_dir / "objects").as_uri()
-        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else self._webhook_secret()
-        addresses = {"redis_url": redis_url, "store_url": store_url, "webhook_secret": secret}
-        named = {f"OCRFLEET_{name.upper()}": value for name, value in addresses.items()}
-        self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
-        self._write_private(RUNTIME_FILE, json.dumps({**addresses, "address": self.server, "pid": os.getpid()}))
-        ocrfleet = [sys.executable, "-m", "workers"]
-        self._launch("api", [*ocrfleet, "api", "--fd", str(self._listener.fileno())])
-        self._launch("worker io", [*ocrfleet, "worker", "--role", "io"])
+        self._addresses = {
+            "redis_url": settings.redis_url or self._start_redis(),
+            "store_url": settings.store_url or (self.data_dir / "objects").as_uri(),
+        }
+        self._set_environment(settings)
         for number, pinned in enumerate(node_plans(self._devices, processes=self._processes)):
             name = f"worker {pinned.device} {number}"
-            self._parts.start(name, [*ocrfleet, *pinned.arguments], self._environment | pinned.environment)
             self._nodes[name] = pinned.device
+            self._launch(name, pinned.arguments, pinned.environment)
+        self._launch("worker io", ["worker", "--role", "io"])
+        self._launch("api", ["api", "--fd", str(self._listener.fileno())])
         self._wait_ready()
         self._watcher.start()
+
+    def reload(self) -> None:
+        """Have every part take over the settings that this process has now: replaced one after another, nodes first.
+
+        Raises: InvalidRequest: they name another Redis or another store; then nothing changes.
+        """
+        settings = Settings()
+        for name, value in self._addresses.items():
+            if getattr(settings, name) not in (None, value):
+                setting = f"OCRFLEET_{name.upper()}"
+                raise InvalidRequest(f"{setting} cannot change while the system runs; stop it, and start it anew")
+        self._set_environment(settings)
+        self._has_new_settings.set()
 
     def check(self) -> None:
         """Raises: Unavailable when the embedded Redis is gone, which ends the system."""
@@ -121,21 +143,39 @@ class System:
 
     def _watch(self) -> None:
         """Keep every part running, and look after the nodes. Runs in a thread of its own."""
-        worker = WorkerSettings()
-        care = Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
-        store = RedisJobStore(self._environment["OCRFLEET_REDIS_URL"])
+        care, store = _care(), RedisJobStore(self._environment["OCRFLEET_REDIS_URL"])
+        roll = Roll(
+            parts=self._parts,
+            is_ready=lambda part: self._is_ready(part, store.fleet),
+            start_s=WorkerSettings().start_s,
+        )
         look_at = 0.0
         while not self._stopping.wait(_WATCH_S):
             self._parts.watch()
+            if self._has_new_settings.is_set():
+                self._has_new_settings.clear()
+                care = _care()
+                roll.begin({name: self._environment | pinned for name, pinned in self._pinned.items()})
+            roll.step()
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + _CARE_S
                 self._look_after_nodes(care, store.fleet)
         store.close()
 
+    def _is_ready(self, part: Part, fleet: Fleet) -> bool:
+        """Whether each process of a node takes work; a part that is no node has only to have stayed up."""
+        if part.name not in self._nodes:
+            return part.is_running and time.monotonic() - part.started_at >= _SETTLED_S
+        try:
+            own = [worker for worker in fleet.workers() if worker.node == _node_of(part)]
+        except Unavailable:
+            return False
+        return sum(worker.state is not WorkerState.STARTING for worker in own) >= self._processes
+
     def _look_after_nodes(self, care: Care, fleet: Fleet) -> None:
-        now, host = time.monotonic(), socket.gethostname()
+        now = time.monotonic()
         nodes = {
-            f"{host}/{part.process.pid}": part
+            _node_of(part): part
             for part in self._parts.running
             if part.name in self._nodes and part.is_running and not part.kill_at
         }
@@ -149,7 +189,7 @@ class System:
             _log.warning("nodes_unseen", reason=error.message)
             return
         for node, one in found.items():
-            self._parts.replace(nodes[node], why=one.why, within_s=_IDLE_S if one.is_idle else DRAIN_S)
+            self._parts.replace(nodes[node], why=one.why, within_s=_IDLE_S if one.is_idle else None)
 
     def stop(self) -> None:
         """Drain: running pages finish or are given back, then everything stops. Safe to repeat."""
@@ -166,8 +206,17 @@ class System:
         self._redis.start()
         return self._redis.url
 
-    def _launch(self, name: str, arguments: list[str]) -> None:
-        self._parts.start(name, arguments, self._environment)
+    def _set_environment(self, settings: Settings) -> None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else self._webhook_secret()
+        told = {**self._addresses, "webhook_secret": secret}
+        named = {f"OCRFLEET_{name.upper()}": value for name, value in told.items()}
+        self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
+        self._write_private(RUNTIME_FILE, json.dumps({**told, "address": self.server, "pid": os.getpid()}))
+
+    def _launch(self, name: str, arguments: list[str], pinned: dict[str, str] | None = None) -> None:
+        self._pinned[name] = pinned or {}
+        command = [sys.executable, "-m", "workers", *arguments]
+        self._parts.start(name, command, self._environment | self._pinned[name])
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + _READY_S
@@ -195,6 +244,15 @@ class System:
             file.write(text)
 
 
+def _care() -> Care:
+    worker = WorkerSettings()
+    return Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
+
+
+def _node_of(part: Part) -> str:
+    return f"{socket.gethostname()}/{part.process.pid}"
+
+
 def _listen(port: int) -> socket.socket:
     """A socket that listens on loopback; 0 takes a free port. Raises: Unavailable."""
     try:
@@ -204,13 +262,21 @@ def _listen(port: int) -> socket.socket:
 
 
 def run_until_stopped(*, devices: str | None, processes: int, port: int, data_dir: Path | None) -> None:
-    """`ocrfleet up`: run until SIGINT or SIGTERM, then drain. devices: with commas between; None: those found here."""
-    settings = Settings()
-    configure_logs(settings.log_format)
+    """`ocrfleet up`: run until SIGINT or SIGTERM, then drain. devices: with commas between; None: those found here.
+
+    On SIGHUP the settings file is read again, and all parts are replaced by such with its settings.
+    """
     stopping: list[int] = []
+    changed = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
     try:
+        file = SettingsFile()
+        file.load()
+        settings = Settings()
+        configure_logs(settings.log_format)
+        if settings.settings_file:  # without one, a terminal that is closed ends the system as it does other commands
+            signal.signal(signal.SIGHUP, lambda *_: changed.set())
         system = System(
             data_dir=data_dir or settings.data_dir,
             port=port,
@@ -221,8 +287,20 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
             typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
             while not stopping:
                 system.check()
+                if changed.is_set():
+                    changed.clear()
+                    _take_over(file, system)
                 time.sleep(_WATCH_S)
             typer.echo("draining ...")
     except OcrFleetError as error:
         typer.echo(f"error [{error.code}]: {error.message}", err=True)
         raise typer.Exit(3) from error
+
+
+def _take_over(file: SettingsFile, system: System) -> None:
+    """The settings of the file, or what is wrong with them; then everything stays as it is."""
+    try:
+        file.load()
+        system.reload()
+    except InvalidRequest as error:
+        _log.error("settings_refused", reason=error.message)
