@@ -15,6 +15,7 @@ from ocr_engine.errors import EngineError, InvalidRequest
 from ocr_engine.options import DEPRECATED, PARAMETERS, SPELLINGS, OptionValue, Parameter
 
 if TYPE_CHECKING:
+    from ocr_engine.chosen_files import ChosenFiles
     from ocr_engine.engine import OCREngine
     from ocr_engine.results import OCRResult
 
@@ -30,6 +31,7 @@ class _Order:
     pages: str | None
     text_layer: str | None
     save_path: Path | None
+    outputs: str | None
     json: bool
 
 
@@ -41,7 +43,8 @@ def main() -> None:
 # Any: typer calls it with the flags of `_signature`, checked by the table of options.
 def ocr(**flags: Any) -> None:
     """Read an image, a PDF, a folder of them or a web address, and print the text. No queue, no server."""
-    order = _Order(**{name: flags.pop(name) for name in ("input", "pages", "text_layer", "save_path", "json")})
+    names = ("input", "pages", "text_layer", "save_path", "outputs", "json")
+    order = _Order(**{name: flags.pop(name) for name in names})
     try:
         with _build(flags) as engine:
             failed = _read(engine, order)
@@ -63,13 +66,18 @@ def _read(engine: OCREngine, order: _Order) -> bool:
     """Read every document; one that fails is complained about and the next is read. True: one failed.
 
     An interrupt ends it between two files: each that is there is whole. Raises: InvalidRequest: there is nothing to
-    read at the input, or the pages cannot be understood.
+    read at the input, or the pages or outputs cannot be understood.
     """
+    from ocr_engine.chosen_files import ChosenFiles, parse_outputs
     from ocr_engine.page_choice import PageChoice
     from ocr_engine.progress import page_bar
     from ocr_engine.sources import expand
     from ocr_engine.stems import Stems
 
+    if order.outputs is not None and order.save_path is None:
+        raise InvalidRequest("outputs: name the folder for them with --save_path")
+    outputs = parse_outputs(order.outputs)
+    files = ChosenFiles(order.save_path, outputs, engine=engine.profile) if order.save_path is not None else None
     choice, documents, stems = PageChoice.parse(order.pages), list(expand(order.input)), Stems()
     read: list[dict[str, object]] = []
     failed = False
@@ -79,8 +87,10 @@ def _read(engine: OCREngine, order: _Order) -> bool:
                 for result in engine.predict_iter(
                     document, pages=order.pages, stems=stems, text_layer=order.text_layer
                 ):
-                    read += _deliver(result, order)
+                    read += _deliver(result, files, is_json=order.json)
                     advance()
+                if files is not None:
+                    files.end_document(str(document))
             except EngineError as error:
                 failed = True
                 _complain(error, at=document if Path(order.input).is_dir() else None)
@@ -89,13 +99,13 @@ def _read(engine: OCREngine, order: _Order) -> bool:
     return failed
 
 
-def _deliver(result: OCRResult, order: _Order) -> list[dict[str, object]]:
+def _deliver(result: OCRResult, files: ChosenFiles | None, *, is_json: bool) -> list[dict[str, object]]:
     """Print and save the page as asked. What is printed at the end: itself in `--json`, else nothing."""
-    if not order.json:
+    if not is_json:
         result.print()
-    if order.save_path is not None:
-        result.save_all(order.save_path)
-    return [{**result.json["res"], "original": result.original}] if order.json else []
+    if files is not None:
+        files.add(result)
+    return [{**result.json["res"], "original": result.original}] if is_json else []
 
 
 def _complain(error: EngineError, *, at: object = None) -> None:
@@ -122,6 +132,12 @@ def _signature() -> inspect.Signature:
             "--text_layer",
         ),
         _flag("save_path", Path | None, "Folder for the JSON and the drawings.", "--save_path"),
+        _flag(
+            "outputs",
+            str | None,
+            "What to save: json,text,hocr,alto,pdf,image, or some of them. Default: json,image.",
+            "--outputs",
+        ),
         _flag("paddlex_config", Path | None, "A pipeline's YAML file, for what no flag says.", "--paddlex_config"),
         inspect.Parameter(
             "json",

@@ -54,10 +54,12 @@ def connect_queue(settings: Settings) -> CeleryQueue:
 def connect_recovery(settings: Settings) -> Recovery:
     """A Recovery on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
     from producer.backends.redis_store import RedisJobStore
+    from producer.keyring import KeyRing
     from producer.recover import Recovery
 
     redis_url, _ = addresses(settings)
-    return Recovery(RedisJobStore(redis_url).upkeep, connect_objects(settings), connect_queue(settings))
+    store, objects = RedisJobStore(redis_url), connect_objects(settings)
+    return Recovery(store.upkeep, objects, connect_queue(settings), KeyRing(store.keys, objects))
 
 
 def connect_objects(settings: Settings) -> ObjectStore:

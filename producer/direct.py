@@ -61,7 +61,7 @@ class Producer:
         *,
         tenant: Tenant | None = None,
     ) -> None:
-        self.keys = KeyRing(store.keys)
+        self.keys = KeyRing(store.keys, objects)
         self._tenant = tenant or Tenant()
         self._owner = tenant.owner if tenant else None
         self._limits = limits

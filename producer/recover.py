@@ -1,4 +1,4 @@
-"""Recovery after a total loss of Redis: job records are rebuilt from the manifests in the object store."""
+"""Recovery after a total loss of Redis: job records and API keys are rebuilt from what lies in the object store."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from producer.contract.manifest import Manifest
 from producer.contract.ports import Doorbell, ObjectStore, Upkeep
 from producer.contract.results import PageResult
 from producer.intake import fingerprint, reuse_key
+from producer.keyring import KeyRing
 
 _PARALLEL_READS = 16  # a request to S3 takes some 20 ms, nearly all of it waiting
 _BATCH = 64
@@ -27,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Found(StrEnum):
-    """What recovery did about one job that has objects in the store."""
+    """What recovery did about one job that has objects in the store, or one API key."""
 
     RESTORED = "restored"  # it had ended: its record is back, and its webhook will be told again
     REQUEUED = "requeued"  # it had not ended: it runs again, the pages that are stored are not read again
@@ -35,6 +36,7 @@ class Found(StrEnum):
     OUTDATED = "outdated"  # its time is over; the sweep takes its objects
     UNFINISHED = "unfinished"  # no manifest: its submission was never answered
     UNREADABLE = "unreadable"  # the manifest is damaged, or of another version
+    KEYS = "keys"  # API keys that are back; one that was revoked, or has ended, stays away
 
 
 class Recovery:
@@ -43,17 +45,19 @@ class Recovery:
     Streams over the store: a batch of jobs is in memory, whatever their number.
     """
 
-    def __init__(self, upkeep: Upkeep, objects: ObjectStore, doorbell: Doorbell) -> None:
+    def __init__(self, upkeep: Upkeep, objects: ObjectStore, doorbell: Doorbell, keys: KeyRing) -> None:
         self._upkeep = upkeep
+        self._keys = keys
         self._objects = objects
         self._doorbell = doorbell
 
     def run(self) -> dict[Found, int]:
-        """Recover every job; how many of each kind were found. Oldest first, so that they run in that order.
+        """Recover every key and every job; how many of each kind were found. Oldest first: they run in that order.
 
         Raises: Unavailable: Redis or the store stopped answering; run it again.
         """
         counts = dict.fromkeys(Found, 0)
+        counts[Found.KEYS] = self._keys.restore()
         jobs = _jobs_of(self._objects.keys(names.JOBS_PREFIX))
         with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="recover") as pool:
             while batch := list(islice(jobs, _BATCH)):

@@ -17,12 +17,14 @@ _bearer = HTTPBearer(auto_error=False, description="An API key; not needed where
 _Described = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def _producer(request: Request, _key: _Described) -> Producer:
+# Coroutines, though they await nothing: the framework would run a plain function in a thread, at the cost of another
+# look-up of the job.
+async def _producer(request: Request, _key: _Described) -> Producer:
     producer: Producer = request.app.state.producer
     return producer.of(request.state.tenant)
 
 
-def _operator(request: Request, _key: _Described) -> Producer:
+async def _operator(request: Request, _key: _Described) -> Producer:
     producer: Producer = request.app.state.producer
     return producer
 
@@ -33,7 +35,7 @@ Connected = Annotated[Producer, Depends(_producer)]
 Operator = Annotated[Producer, Depends(_operator)]
 
 
-def _is_stopping(request: Request) -> Callable[[], bool]:
+async def _is_stopping(request: Request) -> Callable[[], bool]:
     is_stopping: Callable[[], bool] = request.app.state.is_stopping
     return is_stopping
 

@@ -19,6 +19,7 @@ _MEANING = {
     Found.OUTDATED: "are past their time; the sweep deletes their objects",
     Found.UNFINISHED: "have no manifest: their submission was never answered",
     Found.UNREADABLE: "have a manifest that cannot be read; see the log",
+    Found.KEYS: "of the service are back (API keys)",
 }
 
 
@@ -56,7 +57,7 @@ def _shown(value: object) -> str:
 
 
 def recover(as_json: AsJson = False) -> None:
-    """After a loss of Redis: rebuild the job records from the object store, and run what had not ended."""
+    """After a loss of Redis: rebuild job records and API keys from the object store, and run what had not ended."""
     from producer.connect import connect_recovery
 
     with errors(as_json):

@@ -19,8 +19,10 @@ QUEUES_OF_IO = (QUEUE_IO, QUEUE_FETCH)
 
 JOBS_PREFIX = "jobs/"
 UPLOADS_PREFIX = "uploads/"
+KEYS_PREFIX = "keys/"
 
 JOB_ID = re.compile(r"[0-9a-f]{32}")
+KEY_ID = re.compile(r"[0-9a-f]{16}")
 EVENT_ID = re.compile(r"evt_(?P<job_id>[0-9a-f]{32})(_\d{1,6})?")
 OWNER = re.compile(r"[\w.\-]{0,64}", re.ASCII)
 _PAGE_JSON = re.compile(r"(\d{5})\.json")
@@ -99,6 +101,11 @@ def is_upload_key(key: str) -> bool:
 def upload_made_at(key: str) -> datetime:
     """When an upload was asked for, by its key."""
     return made_at(key.removeprefix(UPLOADS_PREFIX))
+
+
+def api_key_key(key_id: str) -> str:
+    """Where an API key lies beside the jobs, without its secret."""
+    return f"{KEYS_PREFIX}{key_id}.json"
 
 
 def manifest_key(job_id: str) -> str:

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from producer.contract.errors import RateLimited
+from producer.backends.memory_objects import MemoryObjectStore
+from producer.contract.errors import NotFound, RateLimited, Unauthorized
 from producer.contract.jobs import JobError, JobState
-from producer.contract.keys import ApiKey, KeyRow, Scope
+from producer.contract.keys import ApiKey, KeyRequest, KeyRow, Scope
 from producer.contract.leases import LostJob, Plan
+from producer.keyring import KeyRing
 from tests.contract.job_stores import JobStores, new_job
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +33,45 @@ def test_a_key_is_kept_found_listed_by_age_and_gone_once_removed(stores: JobStor
     assert not stores.keys.remove("1")
     assert stores.keys.find("1") is None
     assert stores.keys.rows() == [old]
+
+
+def test_the_copy_of_a_key_never_has_its_secret_and_goes_with_it(stores: JobStores) -> None:
+    objects = MemoryObjectStore()
+    ring = KeyRing(stores.keys, objects)
+    created = ring.create(KeyRequest(owner="a"))
+    (copy,) = objects.keys("")
+    assert created.key.rpartition("_")[2].encode() not in objects.get(copy)
+    ring.revoke(created.api_key.id)
+    assert list(objects.keys("")) == []
+    with pytest.raises(NotFound):
+        ring.revoke(created.api_key.id)
+
+
+def test_a_key_that_is_revoked_while_it_is_put_back_stays_away(stores: JobStores) -> None:
+    class Slow(MemoryObjectStore):
+        """A key that was read from here is revoked before the reader goes on."""
+
+        def get(self, key: str) -> bytes:
+            body = super().get(key)
+            ring.revoke(created.api_key.id)
+            return body
+
+    ring = KeyRing(stores.keys, Slow())
+    created = ring.create(KeyRequest())
+    stores.keys.remove(created.api_key.id)  # lost
+    assert ring.restore() == 0
+    with pytest.raises(Unauthorized):
+        ring.recognise(created.key)
+
+
+def test_a_key_that_has_ended_or_cannot_be_read_is_not_put_back(stores: JobStores) -> None:
+    objects = MemoryObjectStore()
+    over = row("0" * 16).api_key.model_copy(update={"expires_at": START})
+    body = KeyRow(api_key=over, digest="d" * 64).model_dump_json().encode()
+    objects.put("keys/0000000000000000.json", body, media_type="application/json")
+    objects.put("keys/1111111111111111.json", b"{", media_type="application/json")
+    assert KeyRing(stores.keys, objects).restore() == 0
+    assert stores.keys.rows() == []
 
 
 def test_a_key_may_ask_in_a_burst_and_then_waits_its_turn(stores: JobStores) -> None:

@@ -15,7 +15,9 @@ from producer.backends.local_objects import LocalObjectStore
 from producer.backends.redis_store import RedisJobStore
 from producer.backends.s3_objects import S3ObjectStore
 from producer.contract import names
+from producer.contract.errors import Unauthorized
 from producer.contract.jobs import JobError, JobState
+from producer.contract.keys import KeyRequest, Scope
 from producer.contract.manifest import Manifest
 from producer.contract.ports import ObjectStore
 from producer.direct import Producer
@@ -43,7 +45,7 @@ class Lost:
         self._redis.flushdb()
 
     def recover(self) -> dict[Found, int]:
-        return Recovery(self.store.upkeep, self.objects, self.queue).run()
+        return Recovery(self.store.upkeep, self.objects, self.queue, self.producer.keys).run()
 
     def work(self) -> int:
         """Work everything off; how many pages were read."""
@@ -118,6 +120,20 @@ def test_everything_lost_in_the_middle_of_work_ends_once_with_the_same_results(l
         assert kinds.count("job.succeeded") == 1
     again = lost.producer.submit(documents[0], outputs=["json"], webhook=WEBHOOK, idempotency_key="key-0")
     assert again.id == jobs[0]
+
+
+def test_api_keys_open_again_after_recovery_and_revoked_ones_stay_away(lost: Lost) -> None:
+    wanted = KeyRequest(owner="a", scopes=(Scope.READ,), requests_per_minute=60)
+    kept, revoked, revoked_in_between = (lost.producer.create_key(wanted) for _ in range(3))
+    lost.producer.revoke_key(revoked.api_key.id)
+    lost.lose()
+    lost.producer.revoke_key(revoked_in_between.api_key.id)
+    assert lost.recover() == NOTHING | {Found.KEYS: 1}
+    assert lost.recover() == NOTHING
+    assert lost.producer.keys.recognise(kept.key) == kept.api_key
+    for gone in (revoked, revoked_in_between):
+        with pytest.raises(Unauthorized):
+            lost.producer.keys.recognise(gone.key)
 
 
 def test_a_worker_that_finds_its_job_gone_deletes_nothing(lost: Lost) -> None:

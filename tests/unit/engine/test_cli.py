@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import pymupdf
 import pytest
 import typer
 from rich.console import Console
@@ -34,6 +35,37 @@ def test_json_is_one_document_and_nothing_else(page: Path, tmp_path: Path) -> No
     assert read["rec_texts"] == [LINES[0]]
     assert read["original"]["polys"] == read["rec_polys"]
     assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_outputs_are_files_of_the_whole_document_and_nothing_that_was_not_asked_for(tmp_path: Path) -> None:
+    document = saved(tmp_path, "two.pdf", pdf(*(sheet((line,), size=(700, 120)) for line in LINES[:2])))
+    folder = tmp_path / "out"
+    asked = ["--outputs", "text,hocr,alto,pdf", "--save_path", str(folder)]
+    outcome = runner.invoke(app, ["-i", str(document), *asked])
+    assert outcome.exit_code == 0, outcome.output
+    names = ["two.alto.xml", "two.hocr", "two.pdf", "two.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for name in ("two.alto.xml", "two.hocr", "two.txt"):
+        assert all(word in (folder / name).read_text() for line in LINES[:2] for word in line.split())
+    with pymupdf.open(folder / "two.pdf") as searchable:
+        texts = [" ".join(page.get_text().split()) for page in searchable]
+    assert texts == list(LINES[:2])
+
+
+def test_outputs_of_two_documents_of_one_name_are_two_files(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    for place in ("in/a.png", "in/a/a.png"):
+        (tmp_path / place).write_bytes(page.read_bytes())
+    asked = ["--outputs", "text", "--save_path", str(tmp_path / "out")]
+    assert runner.invoke(app, ["-i", str(tmp_path / "in"), *asked]).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.txt", "a.txt"]
+
+
+@pytest.mark.parametrize("flags", [["--outputs", "words", "--save_path", "out"], ["--outputs", "text"]])
+def test_outputs_that_there_are_not_or_that_have_no_folder_are_refused(page: Path, flags: list[str]) -> None:
+    outcome = runner.invoke(app, ["-i", str(page), *flags])
+    assert outcome.exit_code == 2
+    assert "error [invalid_request]: outputs:" in outcome.stderr
 
 
 def test_without_json_the_result_is_printed_as_the_reference_prints_it(page: Path) -> None:
