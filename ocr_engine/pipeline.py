@@ -23,7 +23,7 @@ from ocr_engine.results import OCRResult, PageOrigin, build_result
 from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
 
 # The heap is handed back after so many pages: after each, the faults of the next cost 25 ms of processor time.
-_PAGES_A_TRIM = 16
+_PAGES_A_TRIM = 4
 
 
 class PageReader(Protocol):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.scaling import report as scaling
 from benchmarks.sizing.report import tables
 from producer.settings import Settings
 from tests.deployment.commands import parse, unknown
@@ -23,6 +24,7 @@ SHELL = [line for block in re.findall(r"```sh\n(.*?)```", DEPLOYMENT, re.S) for 
 INDENTED = re.findall(r"^    (docker .*)$", TEXTS["docker/README.md"], re.MULTILINE)
 INLINE = re.findall(r"`(ocrfleet [a-z][^`]*)`", "".join(TEXTS.values()))
 UNIT = ROOT / "docker" / "systemd" / "ocrfleet@.service"
+SCALING = ROOT / "benchmarks" / "results" / "given" / "scaling.json"
 FIGURES = ROOT / "benchmarks" / "results" / "given" / "sizing.json"
 
 
@@ -99,3 +101,7 @@ def test_the_unit_of_systemd_ends_a_page_before_it_is_killed() -> None:
 def test_every_table_of_the_sizing_document_is_worked_out_from_the_benchmark() -> None:
     for table in tables(FIGURES):
         assert table in TEXTS["docs/sizing.md"]
+
+
+def test_the_table_of_what_a_second_process_adds_is_worked_out_from_the_benchmark() -> None:
+    assert scaling.table(SCALING) in (ROOT / "docs" / "autoscaling.md").read_text()
