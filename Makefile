@@ -52,7 +52,7 @@ accuracy: .venv/dev.stamp ## every profile against ground truth, on drawn pages 
 
 bench: .venv/dev.stamp .venv-paddle/stamp ## our engine and its peers, a few drawn pages or BENCH_DATA, and one API process under load, in under five minutes
 	@$(BIN)/python -m benchmarks.speed $(DATA)
-	@$(BIN)/python -m benchmarks.api --seconds 20
+	@$(BIN)/python -m benchmarks.api --seconds 10
 
 bench-full: .venv/dev.stamp .venv-paddle/stamp ## every page and every peer
 	@$(BIN)/python -m benchmarks.speed --full $(DATA)

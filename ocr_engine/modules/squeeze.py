@@ -10,8 +10,10 @@ import numpy as np
 from ocr_engine.types import Reading
 
 HEIGHT_PX = 48
-# Widths are multiples of this: a network keeps its plans by shape, and few shapes bound its memory.
+# Widths are multiples of this, and of twice as much as long as that is at most a quarter of the line: a width other than
+# the last one's costs a network 2.3 ms, and a line bears to be an eighth narrower or wider.
 BUCKET_PX = 32
+_BUCKET_SHARE = 4
 MAX_WIDTH_PX = 3200
 # A call costs 1.4 ms before its first pixel, measured; over about this width that is nothing.
 _CALL_PX = 768
@@ -48,9 +50,12 @@ def rule_of(effort: float) -> SqueezeRule:
 
 
 def width_of(width: int, height: int, squeeze: float) -> int:
-    """Width in pixels, the nearest multiple of 32, at which a crop of this size is read; it is stretched to fill it."""
+    """Width in pixels, the nearest bucket, at which a crop of this size is read; it is stretched to fill it."""
     wanted = HEIGHT_PX * width / height * squeeze
-    return min(max(round(wanted / BUCKET_PX), 1) * BUCKET_PX, MAX_WIDTH_PX)
+    bucket = BUCKET_PX
+    while 2 * bucket * _BUCKET_SHARE <= wanted:
+        bucket *= 2
+    return min(max(round(wanted / bucket), 1) * bucket, MAX_WIDTH_PX)
 
 
 def batches_of(widths: Sequence[int]) -> list[list[int]]:
