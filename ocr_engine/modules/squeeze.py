@@ -10,7 +10,7 @@ import numpy as np
 from ocr_engine.types import Reading
 
 HEIGHT_PX = 48
-# Widths are multiples of this, and of twice as much as long as that is at most a quarter of the line: a width other than
+# Widths are multiples of this, and of twice as much while that is at most a quarter of the line: a width other than
 # the last one's costs a network 2.3 ms, and a line bears to be an eighth narrower or wider.
 BUCKET_PX = 32
 _BUCKET_SHARE = 4

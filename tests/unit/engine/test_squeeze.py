@@ -109,7 +109,7 @@ def test_only_the_line_that_reads_poorly_is_read_again_and_the_order_is_kept(cre
     read = reader(runtime, crew).read(page, polygons, turn=False)
     assert [round(reading.score, 3) for reading in read.readings] == [0.95, 0.512, 0.95]
     # All three in one call at half of about 490 pixels, a line with its margins, and one again at that.
-    assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 480)]
+    assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 512)]
     assert read.classes is None
 
 
