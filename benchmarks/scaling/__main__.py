@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.machine import machine
 from benchmarks.scaling.ceiling import engines
 from benchmarks.scaling.figures import QUIET_SHARE, Figures
 from benchmarks.scaling.fleet import measured_fleet
@@ -30,7 +31,7 @@ def main() -> None:
         raise SystemExit("two processes need two cores")
     measured = _measure(jobs=options.jobs, pages=options.pages, cores=cores)
     read = {"engines": _CEILING_PAGES, "jobs": options.jobs, "pdf": options.pages}
-    written = {"machine": _machine(), "pages_read": read} | {
+    written = {"machine": machine(), "pages_read": read} | {
         key: [asdict(one) for one in figures] for key, figures in measured.items()
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +59,6 @@ def _measure(*, jobs: int, pages: int, cores: Sequence[int]) -> Mapping[str, lis
 def _told(what: str, figures: Figures) -> Figures:
     print(f"{what}, {figures.processes} process(es): {figures.pages_per_s:.2f} pages/s", flush=True)
     return figures
-
-
-def _machine() -> dict[str, object]:
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), "unknown")
-    return {"processor": model, "cores": os.cpu_count(), "load_at_end": os.getloadavg()[0]}
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +12,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks.accuracy.score import SetScore
 from benchmarks.dataset import TextLine
+from benchmarks.machine import machine
 from benchmarks.speed.comparisons import Comparison
 from benchmarks.speed.rounds import Round
 from benchmarks.speed.stages import LongDocument, Stages
@@ -144,21 +143,6 @@ def long_document(found: LongDocument) -> str:
             "",
         ]
     )
-
-
-def machine() -> str:
-    """The processor, its cores, what runs on it, and how busy it is with other things, in one line."""
-    info = Path("/proc/cpuinfo")
-    text = info.read_text(encoding="utf-8") if info.exists() else ""
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    named = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = named.get("flags", "").split()
-    known = [flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16") if flag in flags]
-    model = named.get("model name", platform.processor() or platform.machine())
-    processors = f"{model}, {text.count('processor')} processors, {' '.join(known)}"
-    # Over the last fifteen minutes, which is about the run: above the processors in use, wall times mean little.
-    busy = f"load {os.getloadavg()[2]:.1f}"
-    return f"{processors}; {platform.platform()}; Python {platform.python_version()}; {busy}"
 
 
 def write(folder: Path, *, title: str, tables: Sequence[Table], profile: Stages, long: LongDocument) -> None:
