@@ -10,10 +10,10 @@ import numpy as np
 from ocr_engine.types import Reading
 
 HEIGHT_PX = 48
-# Widths are multiples of this, and of twice as much while that is at most a quarter of the line: a width other than
-# the last one's costs a network 2.3 ms, and a line bears to be an eighth narrower or wider.
+# Widths are multiples of this, and of twice as much while that is at most an eighth of the line: a width other than
+# the last one's costs a network 2.3 ms, and a line bears to be a sixteenth narrower or wider.
 BUCKET_PX = 32
-_BUCKET_SHARE = 4
+_BUCKET_SHARE = 8
 MAX_WIDTH_PX = 3200
 # A call costs 1.4 ms before its first pixel, measured; over about this width that is nothing.
 _CALL_PX = 768

@@ -24,19 +24,21 @@ RULE = SqueezeRule(squeeze=0.5, redo_below=0.9, turn_below=0.6)
 @pytest.mark.parametrize(
     ("crop", "squeeze", "width"),
     [
-        ((480, 48), 1.0, 512),
+        ((480, 48), 1.0, 480),
         ((480, 48), 0.7, 320),
         ((500, 48), 1.0, 512),
         ((440, 48), 1.0, 448),
         ((200, 48), 1.0, 192),
-        ((600, 48), 1.0, 640),
+        ((620, 48), 1.0, 640),
+        ((600, 48), 1.0, 576),
+        ((1090, 48), 1.0, 1152),
         ((100, 200), 1.0, 32),
         ((1, 4000), 0.5, 32),
         ((9000, 48), 0.5, 3200),
         ((960, 96), 0.7, 320),
     ],
 )
-def test_a_line_is_stretched_to_the_nearest_width_that_is_an_eighth_away_at_most(
+def test_a_line_is_stretched_to_the_nearest_width_that_is_a_sixteenth_away_at_most(
     crop: tuple[int, int], squeeze: float, width: int
 ) -> None:
     assert width_of(*crop, squeeze) == width
@@ -107,9 +109,9 @@ def test_only_the_line_that_reads_poorly_is_read_again_and_the_order_is_kept(cre
     page, polygons = page_of(255, 0, 255)
     runtime = reading_runtime(lambda bright, width: 0.95 if bright > 0 else width / 1000)
     read = reader(runtime, crew).read(page, polygons, turn=False)
-    assert [round(reading.score, 3) for reading in read.readings] == [0.95, 0.512, 0.95]
+    assert [round(reading.score, 3) for reading in read.readings] == [0.95, 0.48, 0.95]
     # All three in one call at half of about 490 pixels, a line with its margins, and one again at that.
-    assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 512)]
+    assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 480)]
     assert read.classes is None
 
 
