@@ -29,7 +29,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     folder = tmp_path_factory.mktemp("system")
     with running(folder) as system:
         yield system
-    assert processes_of(folder) == []
+    nothing_is_left(folder)
 
 
 @pytest.fixture
@@ -61,9 +61,16 @@ def processes(folder: Path) -> dict[int, str]:
     return found
 
 
-def processes_of(folder: Path) -> list[str]:
-    """The command lines alone."""
-    return list(processes(folder).values())
+def nothing_is_left(folder: Path, *, within_s: float = 10.0) -> None:
+    """Fail if a process of the folder stays.
+
+    What watches a pool of processes ends by itself once the pool has: a moment later, on a busy machine.
+    """
+    deadline = time.monotonic() + within_s
+    while left := processes(folder):
+        if time.monotonic() > deadline:
+            pytest.fail(f"after {within_s:g} s there is still {list(left.values())}")
+        time.sleep(0.02)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float, what: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 import redis
 
 from producer.settings import Settings
-from tests.acceptance.conftest import processes, processes_of, wait_until
+from tests.acceptance.conftest import nothing_is_left, processes
 from workers.demo.samples import draw
 
 OCRFLEET = [sys.executable, "-m", "workers"]
@@ -152,7 +152,7 @@ def test_jobs_survive_a_restart_of_everything(tmp_path: Path, page: Path) -> Non
     with up(tmp_path):
         waiting = json.loads(run(tmp_path, "submit", str(page), "--device", "gpu", "--json").stdout)["id"]
         done = json.loads(run(tmp_path, "submit", str(page), "--wait", "--json").stdout)["id"]
-    assert processes_of(tmp_path) == []
+    nothing_is_left(tmp_path)
     with up(tmp_path):
         assert json.loads(run(tmp_path, "status", waiting, "--json").stdout)["status"] == "queued"
         assert json.loads(run(tmp_path, "result", done, "--json").stdout)["status"] == "succeeded"
@@ -177,7 +177,7 @@ def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
     with up(tmp_path) as (process, address):
         assert httpx.get(f"{address}/health/ready").is_success
         process.kill()
-        wait_until(lambda: not processes_of(tmp_path), timeout_s=60, what="every process to go")
+        nothing_is_left(tmp_path, within_s=60)
 
 
 def test_settings_show_every_variable_and_no_secret(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ from producer.client import OcrFleetClient
 from producer.contract.errors import Unavailable
 from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.jobs import JobState
-from tests.acceptance.conftest import processes_of, running, wait_until
+from tests.acceptance.conftest import nothing_is_left, running, wait_until
 from tests.faults.commands import document, sleep
 from tests.faults.engine import DIR_VARIABLE
 from tests.integration.recording_engine import records
@@ -37,7 +37,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         }
         with running(folder, devices=("cpu", "cpu"), **settings) as system:
             yield system
-    assert processes_of(folder) == []
+    nothing_is_left(folder)
 
 
 @pytest.fixture
@@ -112,4 +112,4 @@ def test_a_worker_that_is_killed_is_gone_from_the_fleet_and_replaced(fleet: Syst
 def test_a_device_that_is_not_there_ends_the_start_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="worker gpu:0"), running(tmp_path, devices=("gpu:0",)):
         pytest.fail("it started")
-    assert processes_of(tmp_path) == []
+    nothing_is_left(tmp_path)

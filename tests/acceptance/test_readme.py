@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from producer.settings import Settings
-from tests.acceptance.conftest import processes_of
+from tests.acceptance.conftest import nothing_is_left
 from workers.demo.samples import draw
 from workers.fleet.supervisor import System
 from workers.settings import WorkerSettings
@@ -79,7 +79,7 @@ def test_the_demo_reads_its_samples_well_and_leaves_nothing_behind(tmp_path: Pat
         assert re.search(rf"{sample}\W+succeeded", done.stdout)
     assert done.stdout.count("job.succeeded") == 4
     assert "Riverside Library" in done.stdout
-    assert processes_of(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 def test_every_setting_is_in_the_readme_and_described() -> None:

@@ -18,7 +18,7 @@ from producer.client import OcrFleetClient
 from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.jobs import JobState
 from producer.settings import RUNTIME_FILE
-from tests.acceptance.conftest import processes, processes_of, wait_until
+from tests.acceptance.conftest import nothing_is_left, processes, wait_until
 from tests.faults.commands import document, sleep
 from tests.faults.engine import DIR_VARIABLE, Desk
 from tests.faults.nodes import STAND_IN
@@ -71,7 +71,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         wait_until(lambda: not process.is_running(), timeout_s=READY_S, what=f"its end\n{log.read_text()}")
     finally:
         process.kill()
-    wait_until(lambda: processes_of(folder) == [], timeout_s=READY_S, what="the end of every process")
+    nothing_is_left(folder, within_s=READY_S)
 
 
 @pytest.fixture

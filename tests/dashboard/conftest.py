@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from producer.client import OcrFleetClient
-from tests.acceptance.conftest import SECRET, processes_of, running
+from tests.acceptance.conftest import SECRET, nothing_is_left, running
 from tests.dashboard.browser import Visit, browser, visiting
 from tests.faults.commands import READ, document
 from tests.faults.engine import DIR_VARIABLE
@@ -26,7 +26,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         with OcrFleetClient(system.server) as client:  # the worker comes up after the API
             client.wait(client.submit(document([READ])).id, timeout_s=60)
         yield system
-    assert processes_of(folder) == []
+    nothing_is_left(folder)
 
 
 @pytest.fixture(scope="package")

@@ -19,7 +19,7 @@ from producer.contract.fleet import WorkerState
 from producer.contract.jobs import JobRequest
 from producer.direct import Producer
 from producer.settings import Settings
-from tests.acceptance.conftest import processes, processes_of
+from tests.acceptance.conftest import nothing_is_left, processes
 from tests.faults.caseload import DRAINED_S, FILENAME, FaultlessRun
 from tests.faults.collect import Collector
 from tests.faults.commands import document, sleep
@@ -108,7 +108,7 @@ def hosts(tmp_path: Path, moto_server: MotoServer, monkeypatch: pytest.MonkeyPat
         finally:
             for name in hosts.supervisors:
                 hosts.lose(name)
-    assert processes_of(tmp_path) == []
+    nothing_is_left(tmp_path)
 
 
 def test_two_hosts_share_the_work_and_the_loss_of_one_costs_nothing(hosts: Hosts) -> None:
