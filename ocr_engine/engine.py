@@ -12,6 +12,7 @@ from typing import Self
 from ocr_engine.crew import Crew
 from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
+from ocr_engine.heap import pages_a_trim
 from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
 from ocr_engine.lookahead import one_ahead
 from ocr_engine.model_choice import choose_models
@@ -211,6 +212,7 @@ class OCREngine:
                 exact=profile_of(self._options).exact,
             ),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
+            pages_a_trim=pages_a_trim(loader.plan.threads),
         )
 
     def _line_reader(

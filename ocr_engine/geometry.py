@@ -27,11 +27,13 @@ def min_area_quad(points: npt.NDArray[np.int32], *, min_side_px: float = 0.0) ->
 
 def order_corners(points: Corners) -> Corners:
     """Order four corners clockwise from top-left: the two leftmost by y, then the two rightmost by y."""
-    by_x = points[np.argsort(points[:, 0], kind="stable")]
-    left, right = by_x[:2], by_x[2:]
-    top_left, bottom_left = (left[0], left[1]) if left[1][1] > left[0][1] else (left[1], left[0])
-    top_right, bottom_right = (right[0], right[1]) if right[1][1] > right[0][1] else (right[1], right[0])
+    by_x = sorted(points.tolist(), key=lambda corner: corner[0])
+    (top_left, bottom_left), (top_right, bottom_right) = (_upper_first(*side) for side in (by_x[:2], by_x[2:]))
     return np.array([top_left, top_right, bottom_right, bottom_left], dtype=np.float32)
+
+
+def _upper_first(one: list[float], other: list[float]) -> tuple[list[float], list[float]]:
+    return (one, other) if other[1] > one[1] else (other, one)
 
 
 def sort_boxes(polygons: Sequence[Polygon]) -> list[Polygon]:

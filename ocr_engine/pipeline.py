@@ -22,9 +22,6 @@ from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin, build_result
 from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
 
-# The heap is handed back after so many pages: after each, the faults of the next cost 25 ms of processor time.
-_PAGES_A_TRIM = 4
-
 
 class PageReader(Protocol):
     """What reads a page: ours, or PaddleX's."""
@@ -44,13 +41,16 @@ class Pipeline:
         *,
         detector: TextDetector,
         reader: LineReader,
+        pages_a_trim: int,
         orientation: OrientationClassifier | None = None,
         unwarper: Unwarper | None = None,
     ) -> None:
+        """`pages_a_trim`: after so many pages the heap is handed back."""
         self._orientation = orientation
         self._unwarper = unwarper
         self._detector = detector
         self._reader = reader
+        self._pages_a_trim = pages_a_trim
         self._pages = count(1)
 
     def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
@@ -110,7 +110,7 @@ class Pipeline:
         except MemoryError as error:
             raise OutOfMemory from error
         finally:
-            if next(self._pages) % _PAGES_A_TRIM == 0:
+            if next(self._pages) % self._pages_a_trim == 0:
                 give_back()
 
     def _turn_upright(self, page: Image, settings: PageSettings) -> tuple[Angle | None, Image]:

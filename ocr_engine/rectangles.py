@@ -54,13 +54,19 @@ def _ends_upright(points: npt.NDArray[np.int32]) -> bool:
     axes that ends in the first point is met last, at 90 degrees; all others at 0. Whether a rectangle is as small as
     another is a matter of how far an edge's direction, as a float, is from 1.
     """
-    hull = cv2.convexHull(points, clockwise=True)[:, 0]
-    edges = np.abs(hull - np.roll(hull, 1, axis=0))
-    lengths = edges.sum(axis=1)[edges.min(axis=1) == 0].astype(np.float32)
-    if edges[0].min() > 0:
+    hull = cv2.convexHull(points, clockwise=True)[:, 0].tolist()
+    edges = [
+        (abs(x - from_x), abs(y - from_y)) for (x, y), (from_x, from_y) in zip(hull, hull[-1:] + hull, strict=False)
+    ]
+    if min(edges[0]) > 0:
         return False
-    directions = lengths * (1.0 / lengths.astype(np.float64)).astype(np.float32)
-    return bool(directions[0] <= directions.min())
+    first, *others = (_direction(max(edge)) for edge in edges if min(edge) == 0)
+    return all(first <= other for other in others)
+
+
+def _direction(length: int) -> np.float32:
+    """How far along its axis the direction of an edge of this length reaches, which would be 1 without rounding."""
+    return np.float32(length) * np.float32(1.0 / length)
 
 
 def _angle_of_first_side(points: npt.NDArray[np.int32], side: float, near_deg: float) -> float:
@@ -69,24 +75,30 @@ def _angle_of_first_side(points: npt.NDArray[np.int32], side: float, near_deg: f
     side: its length, which tells edges apart that are parallel to a float's precision. near_deg: the angle to a few of
     the last bits, which is also the answer when no edge fits.
     """
-    hull = cv2.convexHull(points)[:, 0]
-    edges = np.roll(hull, -1, axis=0) - hull
+    hull = cv2.convexHull(points)[:, 0].tolist()
     cosine, sine = math.cos(math.radians(near_deg)), math.sin(math.radians(near_deg))
-    along = np.abs(edges @ np.array([cosine, sine]))
-    across = np.abs(edges @ np.array([-sine, cosine]))
     best, best_deg = (True, math.inf), near_deg
-    for at in np.flatnonzero(np.minimum(along, across) < _PARALLEL * np.maximum(along, across)):
-        length = math.hypot(*edges[at])
-        x, y = np.abs(edges[at].astype(np.float32)) * np.float32(1.0 / length)
-        if across[at] > along[at]:
-            x, y = y, x
-        reach = hull @ np.array([float(x), float(y)])
-        span = hull[reach.argmax()] - hull[reach.argmin()]
-        extent = np.float32(span[0]) * x + np.float32(span[1]) * y
-        side_x, side_y = float(x * extent), float(y * extent)
-        angle = np.float32(math.atan2(side_y, side_x)) * np.float32(180)
-        angle_deg = float(np.float32(float(angle) / math.pi))
-        rank = (abs(angle_deg - near_deg) > _LAST_BITS_DEG, abs(float(np.float32(math.hypot(side_x, side_y))) - side))
+    for (from_x, from_y), (to_x, to_y) in zip(hull, hull[1:] + hull[:1], strict=True):
+        edge_x, edge_y = to_x - from_x, to_y - from_y
+        along, across = abs(edge_x * cosine + edge_y * sine), abs(edge_y * cosine - edge_x * sine)
+        if min(along, across) >= _PARALLEL * max(along, across):
+            continue
+        angle_deg, length = _side_on((edge_x, edge_y), hull, is_across=across > along)
+        rank = (abs(angle_deg - near_deg) > _LAST_BITS_DEG, abs(length - side))
         if rank <= best:
             best, best_deg = rank, angle_deg
     return best_deg
+
+
+def _side_on(edge: tuple[int, int], hull: list[list[int]], *, is_across: bool) -> tuple[float, float]:
+    """Angle, degrees, and length of the first side of the rectangle on an edge of the hull, or across it."""
+    scale = np.float32(1.0 / math.hypot(*edge))
+    x, y = (np.float32(abs(part)) * scale for part in edge)
+    if is_across:
+        x, y = y, x
+    ahead = [float(x) * at_x + float(y) * at_y for at_x, at_y in hull]
+    last, first = hull[ahead.index(max(ahead))], hull[ahead.index(min(ahead))]
+    extent = np.float32(last[0] - first[0]) * x + np.float32(last[1] - first[1]) * y
+    side_x, side_y = float(x * extent), float(y * extent)
+    angle = np.float32(math.atan2(side_y, side_x)) * np.float32(180)
+    return float(np.float32(float(angle) / math.pi)), float(np.float32(math.hypot(side_x, side_y)))

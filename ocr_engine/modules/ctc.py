@@ -57,14 +57,14 @@ def decode_best(best: Classes, scores: Tensor, alphabet: Alphabet, *, share: flo
     """Like `decode`, from the best class of every step and its probability, (steps,) each."""
     kept = best != _BLANK
     kept[1:] &= best[1:] != best[:-1]
-    if not kept.any():
-        return Reading(text="", score=0.0)
     places = np.flatnonzero(kept)
-    letters = [alphabet.characters[best[place]] for place in places]
+    if not len(places):
+        return Reading(text="", score=0.0)
+    letters = [alphabet.characters[entry] for entry in best[places].tolist()]
     return Reading(
         text="".join(letters),
-        score=float(np.mean(scores[kept])),
+        score=float(scores[places].mean()),
         # A dictionary entry may be more than one code point.
-        columns=tuple(int(place) for place, entry in zip(places, letters, strict=True) for _ in entry),
+        columns=tuple(place for place, entry in zip(places.tolist(), letters, strict=True) for _ in entry),
         steps=len(best) * share,
     )

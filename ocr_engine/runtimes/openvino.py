@@ -105,7 +105,7 @@ class OpenVinoRuntime:
         """Run the network and `take` what is wanted from its outputs, which belong to the request."""
         request = self._free.get()
         try:
-            return take(request.infer([batch], share_inputs=True, share_outputs=True))
+            return take(request.infer(batch, share_inputs=True, share_outputs=True))
         except MemoryError as error:
             raise OutOfMemory from error
         except RuntimeError as error:
