@@ -159,7 +159,8 @@ _PLAIN: dict[str, Any] = {"use_doc_orientation_classify": False, "use_textline_o
 _RAPID = ("rapidocr==3.10.0", "onnxruntime", "openvino")
 _FASTER = ("faster-paddle==1.0.4",)
 
-OURS, OURS_ONCE, OURS_TINY = "ours", "ours, every line once", "ours, tiny"
+OURS, OURS_ONCE = "ours", "ours, every line once"
+OURS_TINY, OURS_TINY_SQUEEZED = "ours, tiny", "ours, tiny, effort=0.5"
 OURS_37, OURS_37_BF16 = "ours, paddleocr-3.7", "ours, paddleocr-3.7 in OpenVINO bf16"
 RAPID, RAPID_ONNX, RAPID_TINY = "RapidOCR, OpenVINO", "RapidOCR, ONNX Runtime", "RapidOCR, OpenVINO, tiny"
 FASTER, FASTER_TINY = "faster-paddle", "faster-paddle, tiny"
@@ -175,6 +176,7 @@ ENGINES = (
     Engine(name=RAPID, weights=SMALL, requirements=_RAPID, open=_rapidocr("openvino")),
     Engine(name=FASTER, weights=SMALL, requirements=_FASTER, open=_faster_paddle("small")),
     Engine(name=OURS_TINY, weights=TINY, requirements=(), open=_ours(tiny=True, effort=1.0, **_PLAIN)),
+    Engine(name=OURS_TINY_SQUEEZED, weights=TINY, requirements=(), open=_ours(tiny=True, **_PLAIN)),
     Engine(name=RAPID_TINY, weights=TINY, requirements=_RAPID, open=_rapidocr("openvino", tiny=True)),
     Engine(name=FASTER_TINY, weights=TINY, requirements=_FASTER, open=_faster_paddle("tiny")),
     Engine(
