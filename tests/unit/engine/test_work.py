@@ -155,3 +155,17 @@ def test_lines_of_equal_width_read_together_as_they_read_alone(name: str) -> Non
     alone = [runtime.best(batch[at : at + 1]) for at in range(4)]
     assert np.array_equal(classes, np.concatenate([one for one, _ in alone]))
     assert np.abs(scores - np.concatenate([score for _, score in alone])).max() < 1e-5
+
+
+@pytest.mark.parametrize(("threads", "pages"), [(1, 16), (2, 4)])
+def test_the_heap_is_handed_back_every_sixteen_pages_by_one_thread_and_every_four_by_two(
+    monkeypatch: pytest.MonkeyPatch, threads: int, pages: int
+) -> None:
+    """Each time costs the faults of a whole page; too seldom leaves holes, the more the more threads there are."""
+    handed_back: list[int] = []
+    blank = np.full((64, 64, 3), 255, dtype=np.uint8)
+    with OCREngine(cpu_threads=threads) as engine:
+        monkeypatch.setattr("ocr_engine.pipeline.give_back", lambda: handed_back.append(1))
+        for _ in range(2 * pages - 1):
+            engine.predict(blank)
+    assert len(handed_back) == 1
