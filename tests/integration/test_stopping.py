@@ -20,6 +20,7 @@ from producer.connect import connect
 from producer.contract.jobs import JobState
 from producer.settings import Settings
 from tests.faults.commands import document, sleep
+from tests.faults.engine import Desk
 from tests.faults.nodes import Node, nothing_left, stand_in
 from tests.integration.serving import PNG
 
@@ -73,7 +74,7 @@ def test_a_stopped_node_goes_when_its_page_is_done_and_gives_the_rest_back(redis
     with nothing_left(tmp_path), Node("device", tmp_path, environment) as node:
         node.wait_ready()
         job = producer.submit(document([sleep(2), sleep(STOP_S)])).id
-        assert when(lambda: producer.status(job).status is JobState.RUNNING)
+        assert when(lambda: bool(Desk(tmp_path).log()))  # the first page has begun
         node.signal_main(signal.SIGTERM)
         node.wait_gone(timeout_s=GONE_S)
         assert (node.status, node.count("unit_given_back")) == (0, 1), node.tail()
