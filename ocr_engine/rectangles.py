@@ -55,9 +55,8 @@ def _ends_upright(points: npt.NDArray[np.int32]) -> bool:
     another is a matter of how far an edge's direction, as a float, is from 1.
     """
     hull = cv2.convexHull(points, clockwise=True)[:, 0].tolist()
-    edges = [
-        (abs(x - from_x), abs(y - from_y)) for (x, y), (from_x, from_y) in zip(hull, hull[-1:] + hull, strict=False)
-    ]
+    before = hull[-1:] + hull[:-1]
+    edges = [(abs(x - from_x), abs(y - from_y)) for (x, y), (from_x, from_y) in zip(hull, before, strict=True)]
     if min(edges[0]) > 0:
         return False
     first, *others = (_direction(max(edge)) for edge in edges if min(edge) == 0)

@@ -25,7 +25,7 @@ from benchmarks.speed.rounds import EngineFailed, Job, Round, run_round
 from benchmarks.speed.stages import measure_long_document, profile_stages
 
 _SHORT_PAGES, _SHORT_ROUNDS, _FULL_ROUNDS, _DRAWN_PAGES = 5, 2, 3, 20
-_SHORT_DOCUMENT, _LONG_DOCUMENT = 20, 500
+_SHORT_DOCUMENT, _LONG_DOCUMENT = 16, 500
 # Peers do not turn pages. `make accuracy` reads these.
 _LEFT_OUT = ("rotated",)
 
