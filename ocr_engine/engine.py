@@ -17,6 +17,7 @@ from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
 from ocr_engine.lookahead import one_ahead
 from ocr_engine.model_choice import choose_models
 from ocr_engine.modules.batch_reader import BatchReader
+from ocr_engine.modules.cascade import Detector, DetectorCascade, redo_from
 from ocr_engine.modules.detection import TextDetector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
@@ -34,8 +35,10 @@ from ocr_engine.stems import Stems
 from ocr_engine.text_layer import TextLayer
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
-from ocr_engine.zoo.registry import Model, Module
+from ocr_engine.zoo.registry import Model, Module, find
 
+# In `models`, beside the names of the modules.
+_QUICK_DETECTION = "quick_text_detection"
 # See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
 _DEFAULT_EFFORT = 0.5
 
@@ -47,7 +50,7 @@ class OCREngine:
     the engine's threads, so one page at a time is as fast. The options are the fields of `EngineOptions`.
 
     profile, device: the names of what reads the pages. runtime: the library and what it computes in, `openvino bf16`.
-    models: module to `name@sha256`.
+    models: module to `name@sha256`; `quick_text_detection` is the detector that looks at a page first.
     """
 
     def __init__(self, **options: OptionValue) -> None:
@@ -173,23 +176,25 @@ class OCREngine:
             Module.TEXT_DETECTION: True,
             Module.TEXT_RECOGNITION: True,
         }
-        files = loader.find([self._chosen[module] for module, is_used in wanted.items() if is_used])
+        models: dict[str, Model] = {module.value: self._chosen[module] for module, used in wanted.items() if used}
+        quick = self._quick_detection(loader)
+        if quick is not None:
+            models[_QUICK_DETECTION] = find(Module.TEXT_DETECTION, quick)
+        files = loader.find(models)
         if loader.plan.name == PADDLEX:
             return self._load_paddlex(loader, settings, files)
         return self._load_ours(loader, settings, files)
 
-    def _load_paddlex(
-        self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]
-    ) -> PageReader:
+    def _load_paddlex(self, loader: ModelLoader, settings: PageSettings, files: Mapping[str, ModelFiles]) -> PageReader:
         from ocr_engine.paddlex import PaddleXPipeline
 
-        batches = {
+        batches: dict[str, int] = {
             Module.TEXTLINE_ORIENTATION: self._orientation_batch_size,
             Module.TEXT_RECOGNITION: self._recognition_batch_size,
         }
         return PaddleXPipeline(loader.plan, settings, files, batches)
 
-    def _load_ours(self, loader: ModelLoader, settings: PageSettings, files: Mapping[Module, ModelFiles]) -> PageReader:
+    def _load_ours(self, loader: ModelLoader, settings: PageSettings, files: Mapping[str, ModelFiles]) -> PageReader:
         orientation = unwarper = classifier = None
         if settings.use_doc_orientation:
             orientation = OrientationClassifier(loader.open(files[Module.DOC_ORIENTATION]))
@@ -202,25 +207,32 @@ class OCREngine:
                 batch_size=self._orientation_batch_size,
                 first_decides=profile_of(self._options).first_line_decides,
             )
-        detection = files[Module.TEXT_DETECTION]
         return Pipeline(
             orientation=orientation,
             unwarper=unwarper,
-            detector=TextDetector(
-                loader.open(detection),
-                max_candidates=detection.max_candidates,
-                exact=profile_of(self._options).exact,
-            ),
+            detector=self._detector(loader, files),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
             pages_a_trim=pages_a_trim(loader.plan.threads),
         )
+
+    def _detector(self, loader: ModelLoader, files: Mapping[str, ModelFiles]) -> Detector:
+        def opened(use: str) -> TextDetector:
+            return TextDetector(
+                loader.open(files[use]),
+                max_candidates=files[use].max_candidates,
+                exact=profile_of(self._options).exact,
+            )
+
+        careful = opened(Module.TEXT_DETECTION)
+        if _QUICK_DETECTION not in files:
+            return careful
+        return DetectorCascade(opened(_QUICK_DETECTION), careful, redo_from=redo_from(self._effort))
 
     def _line_reader(
         self, loader: ModelLoader, files: ModelFiles, classifier: LineOrientationClassifier | None
     ) -> LineReader:
         if self._may_squeeze(loader):
-            effort = _DEFAULT_EFFORT if self._options.effort is None else self._options.effort
-            return loader.open_squeeze_reader(files, effort=effort, crew=self._crew, classifier=classifier)
+            return loader.open_squeeze_reader(files, effort=self._effort, crew=self._crew, classifier=classifier)
         recognizer = loader.open_recognizer(files, batch_size=self._recognition_batch_size, crew=self._crew)
         return BatchReader(recognizer, classifier)
 
@@ -230,6 +242,17 @@ class OCREngine:
         free = options.text_recognition_batch_size is None and options.text_rec_input_shape is None
         ours = not profile_of(options).exact and loader.plan.name != PADDLEX
         return free and ours and loader.plan.device.kind == "cpu"
+
+    def _quick_detection(self, loader: ModelLoader) -> str | None:
+        """What looks at a page first: nothing where a detector is named, or every line is to be read once."""
+        profile = profile_of(self._options)
+        is_own = self._options.model_of(Module.TEXT_DETECTION) == (None, None)
+        is_own &= self._chosen[Module.TEXT_DETECTION].name == profile.text_detection
+        return profile.quick_detection if is_own and self._effort < 1.0 and self._may_squeeze(loader) else None
+
+    @property
+    def _effort(self) -> float:
+        return _DEFAULT_EFFORT if self._options.effort is None else self._options.effort
 
     @property
     def _orientation_batch_size(self) -> int:

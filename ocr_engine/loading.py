@@ -45,7 +45,7 @@ _SWITCHES = {
 class ModelLoader:
     """The runtime of an engine and the zoo it takes models from.
 
-    plan: the runtime and the device, chosen. labels: module to `name@sha256`, of the models that were found.
+    plan: the runtime and the device, chosen. labels: use to `name@sha256`, of the models that were found.
     precision: what the network that was opened last computes in.
     """
 
@@ -65,17 +65,17 @@ class ModelLoader:
         # OpenCV would otherwise use every core of the machine, whatever this process may have.
         cv2.setNumThreads(threads)
 
-    def find(self, models: Sequence[Model]) -> Mapping[Module, ModelFiles]:
-        """The files of the models, downloaded where they have to be.
+    def find(self, models: Mapping[str, Model]) -> Mapping[str, ModelFiles]:
+        """The files of the models, by what each is for, downloaded where they have to be.
 
         Raises: ModelUnavailable: some cannot be had; it names them all, and the options that would do without.
         """
-        found: dict[Module, ModelFiles] = {}
+        found: dict[str, ModelFiles] = {}
         missing: list[tuple[Model, str]] = []
-        for model in models:
+        for use, model in models.items():
             _, directory = self._options.model_of(model.module)
             try:
-                found[model.module] = self._zoo.resolve(model, directory=directory, formats=self._formats)
+                found[use] = self._zoo.resolve(model, directory=directory, formats=self._formats)
             except ModelUnavailable as error:
                 if directory is not None:
                     raise
@@ -83,7 +83,7 @@ class ModelLoader:
         if missing:
             reasons = "\n".join(message for _, message in missing)
             raise ModelUnavailable(f"{reasons}\n{self._advice([model for model, _ in missing])}")
-        self.labels = {module.value: files.label for module, files in found.items()}
+        self.labels = {use: files.label for use, files in found.items()}
         return found
 
     def open(self, files: ModelFiles, *, streams: int = 1) -> Runtime:
@@ -91,7 +91,7 @@ class ModelLoader:
 
         Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it.
         """
-        plan = replace(self.plan, streams=streams)
+        plan = replace(self.plan, streams=streams, characters=files.config.characters or ())
         if files.params is not None:
             runtime = open_paddle(plan, files.model, files.params)
         else:

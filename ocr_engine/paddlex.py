@@ -32,7 +32,7 @@ from ocr_engine.zoo.resolve import PADDLE as PADDLE_FORMATS
 _Config: TypeAlias = dict[str, Any]
 
 _ENGINES = ("paddle", "paddle_static", ONNXRUNTIME)
-_SECTIONS = {
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
     Module.DOC_ORIENTATION: ("SubPipelines", "DocPreprocessor", "SubModules", "DocOrientationClassify"),
     Module.TEXT_DETECTION: ("SubModules", "TextDetection"),
     Module.TEXTLINE_ORIENTATION: ("SubModules", "TextLineOrientation"),
@@ -64,8 +64,8 @@ class PaddleXPipeline:
         self,
         plan: RuntimePlan,
         settings: PageSettings,
-        files: Mapping[Module, ModelFiles],
-        batches: Mapping[Module, int],
+        files: Mapping[str, ModelFiles],
+        batches: Mapping[str, int],
     ) -> None:
         """`settings`: which modules are built; `files`: those of each, in one of `formats_of`.
 
@@ -168,13 +168,13 @@ def _engine_config(plan: RuntimePlan) -> _Config:
     return config if plan.config.get("engine") == "paddle_static" else {"paddle_static": config}
 
 
-def _folders(files: Mapping[Module, ModelFiles], parent: Path) -> Mapping[Module, tuple[str, Path]]:
+def _folders(files: Mapping[str, ModelFiles], parent: Path) -> Mapping[str, tuple[str, Path]]:
     """Name and folder of every model that is used."""
     return {module: (found.name, paddlex_folder(found, parent)) for module, found in files.items()}
 
 
 def _config(
-    library: Any, settings: PageSettings, folders: Mapping[Module, tuple[str, Path]], batches: Mapping[Module, int]
+    library: Any, settings: PageSettings, folders: Mapping[str, tuple[str, Path]], batches: Mapping[str, int]
 ) -> _Config:
     """PaddleX's own OCR.yaml with our models and modules. The thresholds come with every call."""
     config: _Config = library.load_pipeline_config("OCR")

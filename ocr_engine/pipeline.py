@@ -14,7 +14,7 @@ import numpy as np
 from ocr_engine.errors import InvalidRequest, OutOfMemory
 from ocr_engine.geometry import rotate_quarter, sort_boxes
 from ocr_engine.heap import give_back
-from ocr_engine.modules.detection import TextDetector
+from ocr_engine.modules.cascade import Detector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_reader import LineReader, ReadLines
 from ocr_engine.modules.unwarping import Unwarped, Unwarper
@@ -39,7 +39,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        detector: TextDetector,
+        detector: Detector,
         reader: LineReader,
         pages_a_trim: int,
         orientation: OrientationClassifier | None = None,

@@ -32,6 +32,7 @@ class Profile:
     """The defaults of one contract.
 
     `text_detection`, `text_recognition`, `textline_orientation`: its models when nothing chooses others.
+    `quick_detection`: what looks at a page first, and alone where it is sure; None: nothing does.
     `languages`: whose table `lang` and `ocr_version` are looked up in. "3.7": that of the current release. "packaged":
     the same, with the small pair of PP-OCRv6 where it has the medium one. "3.0": that of the seed's release.
 
@@ -44,6 +45,7 @@ class Profile:
     text_detection: str
     text_recognition: str
     textline_orientation: str = "PP-LCNet_x1_0_textline_ori"
+    quick_detection: str | None = None
     languages: Literal["packaged", "3.7", "3.0"] = "3.7"
     preprocessor: Literal["separate", "joined", "always"]
     # True: the reference's float32 and its padded batches of lines. False: the fastest way whose accuracy holds.
@@ -69,18 +71,19 @@ _PAGE_37 = PageSettings(
 _PAGE_30 = replace(_PAGE_37, detection=replace(_DETECTION_37, limit_side_len=736))
 # Flat pages stay as they are, because unwarping bends them. A page over 1600 pixels costs twice as much to search and
 # reads no better, unless its text is small; a short side under 736 is too small for small print. The thresholds are
-# those of the PP-OCRv6 files. What reads under 0.5 is noise more often than text.
+# near those of the PP-OCRv6 files (0.2, 0.45, 1.4), see docs/performance.md. What reads under 0.5 is noise more often
+# than text.
 _PAGE_OURS = replace(
     _PAGE_37,
     use_doc_unwarping=False,
     detection=DetectionSettings(
         limit_side_len=736,
         limit_type="min",
-        thresh=0.2,
+        thresh=0.25,
         max_side_limit=1600,
         finer_side_limit=2000,
         box_thresh=0.45,
-        unclip_ratio=1.4,
+        unclip_ratio=1.35,
     ),
     rec_score_thresh=0.5,
 )
@@ -91,6 +94,7 @@ PROFILES = {
         exact=False,
         text_detection="PP-OCRv6_small_det",
         text_recognition="PP-OCRv6_small_rec",
+        quick_detection="PP-OCRv6_tiny_det",
         languages="packaged",
         preprocessor="separate",
     ),

@@ -97,7 +97,7 @@ class StandaloneModule(ABC, Generic[_Network]):
         known = model | {**self._own, **self._own_when_built} | {name: name for name in _COMMON}
         self._built = self._parsed(options, known)
         loader = ModelLoader(self._built.options)
-        files = loader.find([choose_models(self._built.options)[self.module]])[self.module]
+        files = loader.find({self.module: choose_models(self._built.options)[self.module]})[self.module]
         self.model = files.label
         self._files = files
         self._network: _Network | None = self._open(loader, files)

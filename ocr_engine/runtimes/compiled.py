@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from ocr_engine.whole_file import whole_file
@@ -17,9 +18,9 @@ _KEPT = 24
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compiled:
-    """A network as the library exports it, and the texts that its weights carried."""
+    """The networks of one model as the library exports them, and the texts that its weights carried."""
 
-    network: bytes
+    networks: tuple[bytes, ...]
     metadata: Mapping[str, str]
 
 
@@ -27,8 +28,8 @@ class Compiled:
 class CompiledCache:
     """A folder that any number of processes fill and read at once: a file is whole or not there.
 
-    A file is a line of JSON, with the hash of what follows, and the network. It saves time and nothing else: what
-    cannot be written is not kept, and what is damaged is as if it were not there.
+    A file is a line of JSON, with the hash and the sizes of what follows, and the networks. It saves time and nothing
+    else: what cannot be written is not kept, and what is damaged is as if it were not there.
     """
 
     folder: Path
@@ -36,21 +37,29 @@ class CompiledCache:
     def get(self, key: str) -> Compiled | None:
         """What was put under the key; None: nothing, or it is damaged."""
         try:
-            head, _, network = self._file(key).read_bytes().partition(b"\n")
+            head, _, body = self._file(key).read_bytes().partition(b"\n")
             record = json.loads(head)
-            whole = record["sha256"] == hashlib.sha256(network).hexdigest()
-            return Compiled(network=network, metadata=record["metadata"]) if whole else None
+            if record["sha256"] != hashlib.sha256(body).hexdigest():
+                return None
+            ends = list(accumulate(record["bytes"], initial=0))
+            networks = tuple(body[start:end] for start, end in pairwise(ends))
+            return Compiled(networks=networks, metadata=record["metadata"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, compiled: Compiled) -> None:
         """Keep it, and drop the oldest beyond a bound."""
-        record = {"sha256": hashlib.sha256(compiled.network).hexdigest(), "metadata": dict(compiled.metadata)}
+        body = b"".join(compiled.networks)
+        record = {
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "bytes": [len(network) for network in compiled.networks],
+            "metadata": dict(compiled.metadata),
+        }
         # A full or read-only disk costs the next process its quarter of a second, and nobody a page.
         with suppress(OSError):
             with whole_file(self._file(key)) as file:
                 file.write(json.dumps(record).encode() + b"\n")
-                file.write(compiled.network)
+                file.write(body)
             self._drop_oldest()
 
     def _file(self, key: str) -> Path:

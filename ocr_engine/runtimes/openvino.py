@@ -1,29 +1,31 @@
-"""OpenVINO on the CPU. The only importer of openvino."""
+"""OpenVINO on the CPU. With `openvino_graph` the only importer of openvino."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
-from ocr_engine.runtimes import best_of
+from ocr_engine.runtimes import best_of, openvino_graph
 from ocr_engine.runtimes.compiled import Compiled, CompiledCache
+from ocr_engine.runtimes.openvino_graph import body_with, classifier_of, head_of, with_flat_tail
 from ocr_engine.runtimes.plan import RuntimePlan
+from ocr_engine.runtimes.shortlist import doubted, likely_classes, shortlist_of
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
 # Numbers in a batch above which its memory is not kept: a page is above, and a line of more than 1600 pixels.
 _LARGE = 3 * 48 * 1600
-# Counts the changes of `with_flat_tail`, so that a network that an older one made is not taken.
-_TAIL = 1
-_DOUBLING = {"strides": [2, 2], "dilations": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "output_padding": [0, 0]}
+# Rows in a call of the classifier are a multiple of this: every other number would be one more shape to plan.
+_ROWS = 16
 _Result = TypeVar("_Result")
 
 
@@ -57,8 +59,8 @@ def plan_properties(plan: RuntimePlan, *, has_bf16: bool) -> dict[str, str | int
 class OpenVinoRuntime:
     """One ONNX model on the CPU, its shapes left open. `run` and `best` may be called from several threads.
 
-    There are as many requests as streams, and a caller waits for a free one. A stream keeps the memory of its largest
-    batch, a quarter of a gigabyte for a page: after a large one it is released, which costs nothing measurable.
+    Where the arithmetic is free, `best` compares a step of a recogniser with all classes only if a shortlist leaves
+    doubt.
     """
 
     def __init__(self, weights: bytes, plan: RuntimePlan, /) -> None:
@@ -73,35 +75,75 @@ class OpenVinoRuntime:
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         properties = plan_properties(plan, has_bf16=has_bf16)
         try:
-            compiled, self._metadata = _compiled(core, weights, plan, properties)
+            networks, self._metadata = _compiled(core, weights, plan, properties)
         except RuntimeError as error:
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
-        # Any: the library's request, whose type is only known once it is imported.
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        self._release_memory = compiled.release_memory
-        self._is_swollen = False
-        self._streams = int(properties["NUM_STREAMS"])
-        for _ in range(self._streams):
-            self._free.put(compiled.create_infer_request())
+        streams = int(properties["NUM_STREAMS"])
+        self._network, *heads = (_Requests(network, streams) for network in networks)
+        self._head = heads[0] if heads else None
+        self._classes = _likely(self._metadata, plan, heads[0].width) if heads else None
 
     @property
     def metadata(self) -> Mapping[str, str]:
         return self._metadata
 
     def run(self, batch: Tensor, /) -> Tensor:
-        return self._infer(batch, lambda outputs: np.array(outputs[0], dtype=np.float32))
+        if self._head is None:
+            return self._network.infer(batch, _first)
+        steps = self._network.infer(batch, _first)
+        found = self._head.infer(steps.reshape(-1, steps.shape[2]), _first)
+        return found.reshape(*steps.shape[:2], -1)
 
     def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
-        return self._infer(
-            batch, lambda outputs: tuple(np.array(outputs[i], dtype=np.float32) for i in range(len(outputs)))
+        if self._head is not None:
+            return (self.run(batch),)
+        return self._network.infer(
+            batch, lambda outputs: tuple(np.array(outputs[at], dtype=np.float32) for at in range(len(outputs)))
         )
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
-        return self._infer(batch, lambda outputs: best_of(outputs[0]))
+        if self._head is None or self._classes is None:
+            return self._network.infer(batch, lambda outputs: best_of(outputs[0]))
+        likely = self._classes
 
-    # Any: the library's mapping of outputs.
-    def _infer(self, batch: Tensor, take: Callable[[Any], _Result]) -> _Result:
+        # Any: the library's mapping of outputs.
+        def among_likely(outputs: Any) -> tuple[Classes, Tensor, npt.NDArray[np.bool_], Tensor]:
+            at, scores = best_of(outputs[1])
+            doubt = doubted(outputs[2])
+            return likely[at], scores, doubt, outputs[0][doubt]
+
+        classes, scores, doubt, steps = self._network.infer(batch, among_likely)
+        if len(steps):
+            rows = np.zeros((-(-len(steps) // _ROWS) * _ROWS, steps.shape[1]), dtype=np.float32)
+            rows[: len(steps)] = steps
+            found = self._head.infer(rows, lambda outputs: best_of(outputs[0][None, : len(steps)]))
+            classes[doubt], scores[doubt] = found[0][0], found[1][0]
+        return classes, scores
+
+
+class _Requests:
+    """A compiled network and as many requests as streams: a caller waits for a free one.
+
+    A stream keeps the memory of its largest batch, a quarter of a gigabyte for a page: after a large one it is
+    released, which costs nothing measurable.
+    """
+
+    # Any, here and below: the library's objects, whose types are only known once it is imported.
+    def __init__(self, network: Any, streams: int) -> None:
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        self._network = network
+        self._is_swollen = False
+        self._streams = streams
+        for _ in range(streams):
+            self._free.put(network.create_infer_request())
+
+    @property
+    def width(self) -> int:
+        """The last dimension of the first output."""
+        return int(self._network.outputs[0].get_partial_shape()[-1].get_length())
+
+    def infer(self, batch: Tensor, take: Callable[[Any], _Result]) -> _Result:
         """Run the network and `take` what is wanted from its outputs, which belong to the request."""
         request = self._free.get()
         try:
@@ -120,11 +162,11 @@ class OpenVinoRuntime:
 
     def _shrink(self) -> None:
         """Release what large batches left. The library refuses while a request is busy: then a later call does it."""
-        idle: list[Any] = []  # requests, as above
+        idle: list[Any] = []
         try:
             while len(idle) < self._streams:
                 idle.append(self._free.get_nowait())
-            self._release_memory()
+            self._network.release_memory()
             self._is_swollen = False
         except Empty:
             pass
@@ -133,32 +175,57 @@ class OpenVinoRuntime:
                 self._free.put(request)
 
 
-# Any, here and below: the library's objects, whose types are only known once it is imported.
+def _first(outputs: Any) -> Tensor:
+    return np.array(outputs[0], dtype=np.float32)
+
+
 def _compiled(
     core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]
-) -> tuple[Any, Mapping[str, str]]:
-    """The network ready to run, and the texts that its weights carry. Raises: RuntimeError: the library refuses it."""
+) -> tuple[Sequence[Any], Mapping[str, str]]:
+    """The network ready to run, behind it the classifier if it stands alone, and the texts that the weights carry.
+
+    Raises: RuntimeError: the library refuses it.
+    """
     cache = CompiledCache(plan.compiled_dir) if plan.compiled_dir is not None else None
     key = _key_of(core, weights, plan, properties) if cache else ""
     kept = cache.get(key) if cache else None
     if kept is not None:
         # What another build of the library made and this one refuses is compiled again.
         with suppress(RuntimeError):
-            return core.import_model(io.BytesIO(kept.network), "CPU", properties), kept.metadata
+            imported = [core.import_model(io.BytesIO(network), "CPU", properties) for network in kept.networks]
+            return imported, kept.metadata
     model = core.read_model(io.BytesIO(weights))
     metadata = _metadata_of(model)
-    compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
+    models = [model] if plan.exact else _quickened(model, metadata, plan)
+    compiled = [core.compile_model(one, "CPU", properties) for one in models]
     if cache:
-        cache.put(key, Compiled(network=compiled.export_model().getvalue(), metadata=metadata))
+        cache.put(key, Compiled(networks=tuple(one.export_model().getvalue() for one in compiled), metadata=metadata))
     return compiled, metadata
+
+
+def _quickened(model: Any, metadata: Mapping[str, str], plan: RuntimePlan) -> Sequence[Any]:
+    """The model in fewer or faster operations; of a recogniser with many classes, its body and its classifier."""
+    classifier = classifier_of(model)
+    likely = None if classifier is None else _likely(metadata, plan, len(classifier.shift))
+    if classifier is None or likely is None:
+        return [with_flat_tail(model)]
+    short = shortlist_of(likely, classifier.weights, classifier.shift)
+    return [body_with(model, classifier, short), head_of(model, classifier)]
+
+
+def _likely(metadata: Mapping[str, str], plan: RuntimePlan, count: int) -> Classes | None:
+    """The shortlist of a recogniser with `count` classes, None if its dictionary is not known."""
+    text = metadata.get("character")
+    return likely_classes(text.removesuffix("\n").split("\n") if text else plan.characters, count)
 
 
 def _key_of(core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
     """What a compiled network depends on: its weights, how it is compiled, by which build and for which processor."""
     processor = [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     build = core.get_versions("CPU")["CPU"].build_number
-    parts = [hashlib.sha256(weights).hexdigest(), plan.exact, sorted(properties.items()), build, processor, _TAIL]
-    return json.dumps(parts)
+    dictionary = hashlib.sha256("\n".join(plan.characters).encode()).hexdigest()
+    parts = [hashlib.sha256(weights).hexdigest(), dictionary, plan.exact, sorted(properties.items()), build, processor]
+    return json.dumps([*parts, openvino_graph.REVISION])
 
 
 def _metadata_of(model: Any) -> dict[str, str]:
@@ -166,71 +233,3 @@ def _metadata_of(model: Any) -> dict[str, str]:
     if "framework" not in model.rt_info:
         return {}
     return {name: str(note.value) for name, note in model.rt_info["framework"].items()}
-
-
-def with_flat_tail(model: Any) -> Any:
-    """The model with the end of a DB detector in 1 x 1 convolutions; the model itself if it ends otherwise.
-
-    Its last two layers double the map each (kernel 2, stride 2), so no two of their outputs share an input: they are
-    1 x 1 convolutions to four times the channels, and one move of 4 x 4 pixels at the end. The same bits in float32.
-    OpenVINO has these in bf16, and the sigmoid in sixteen channels; the transposed ones it runs in float32, and the
-    sigmoid of a single channel one number at a time: a sixth of the detector.
-    """
-    sigmoid = _input_of(model.get_results()[0])
-    last = _input_of(sigmoid) if sigmoid.get_type_name() == "Sigmoid" else None
-    relu = _input_of(_input_of(last)) if _is_doubling(last) else None
-    first = _input_of(relu) if relu is not None and relu.get_type_name() == "Relu" else None
-    if not _is_doubling(first):
-        return model
-    import openvino.opset13 as ops
-
-    inner, outer = (_weights_of(_input_of(node)) for node in (first, last))
-    wide = inner.transpose(2, 3, 1, 0).reshape(-1, len(inner), 1, 1)
-    folded = ops.relu(_shifted(ops, _convolved(ops, _input_of(first).input_value(0), wide), _weights_of(first), 4))
-    folded = _shifted(ops, _convolved(ops, folded, _spread(outer)), _weights_of(last), 16)
-    whole = ops.depth_to_space(ops.sigmoid(folded), "blocks_first", 4)
-    return type(model)([whole.output(0)], model.get_parameters(), model.get_friendly_name())
-
-
-def _spread(kernel: Tensor) -> Tensor:
-    """A doubling kernel (channels, 1, 2, 2) over four groups of channels (a, b): (16, 4 * channels, 1, 1).
-
-    Output 8a + 4p + 2b + q is pixel (2a + p, 2b + q) of its 4 x 4.
-    """
-    spread = np.zeros((2, 2, 2, 2, 2, 2, len(kernel)), dtype=np.float32)
-    for a, b in np.ndindex(2, 2):
-        spread[a, :, b, :, a, b] = kernel[:, 0].transpose(1, 2, 0)
-    return spread.reshape(16, -1, 1, 1)
-
-
-def _is_doubling(node: Any | None) -> bool:
-    """Whether a node adds its shift to a transposed convolution of kernel and stride 2 without padding."""
-    if node is None or node.get_type_name() != "Add":
-        return False
-    layer = _input_of(node)
-    if layer.get_type_name() != "ConvolutionBackpropData" or layer.get_input_size() != 2:
-        return False
-    attributes = layer.get_attributes()
-    plain = all(attributes[name] == value for name, value in _DOUBLING.items())
-    constants = [_input_of(layer, 1), _input_of(node, 1)]
-    if not plain or any(one.get_type_name() != "Constant" for one in constants):
-        return False
-    return list(constants[0].shape)[2:] == [2, 2]
-
-
-def _convolved(ops: Any, source: Any, kernel: Tensor) -> Any:
-    return ops.convolution(source, ops.constant(kernel), [1, 1], [0, 0], [0, 0], [1, 1])
-
-
-def _shifted(ops: Any, source: Any, shift: Tensor, times: int) -> Any:
-    return ops.add(source, ops.constant(np.tile(shift.reshape(-1), times).reshape(1, -1, 1, 1)))
-
-
-def _input_of(node: Any, at: int = 0) -> Any:
-    """The node that gives an input; those that pass it on as it is are left out."""
-    node = node.input_value(at).get_node()
-    return _input_of(node) if node.get_type_name() == "Identity" else node
-
-
-def _weights_of(node: Any) -> Tensor:
-    return np.asarray(_input_of(node, 1).get_data(), dtype=np.float32)

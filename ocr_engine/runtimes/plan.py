@@ -116,7 +116,8 @@ class RuntimePlan:
     exact: the reference's float32; otherwise the fastest arithmetic of the processor whose accuracy holds.
     min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
     enable_hpi: PaddleX's own choice of the fastest. config: what `engine_config` says for this runtime, which wins over
-    the rest. compiled_dir: where OpenVINO's compiled networks are kept; None: nowhere.
+    the rest. compiled_dir: where OpenVINO's compiled networks are kept; None: nowhere. characters: the dictionary of a
+    recogniser whose weights do not carry it.
     """
 
     name: str
@@ -134,6 +135,7 @@ class RuntimePlan:
     enable_hpi: bool = False
     config: Mapping[str, object] = field(default_factory=dict)
     compiled_dir: Path | None = None
+    characters: tuple[str, ...] = ()
 
 
 def is_installed(name: str) -> bool:

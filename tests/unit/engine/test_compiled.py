@@ -15,7 +15,7 @@ from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
 
-NETWORK = Compiled(network=b"\n\x00network", metadata={"character": "a\nb\n"})
+NETWORK = Compiled(networks=(b"\n\x00network", b"", b"another"), metadata={"character": "a\nb\n"})
 
 
 def plan_in(folder: Path, *, exact: bool = True) -> RuntimePlan:
@@ -58,7 +58,7 @@ def test_the_folder_is_bounded_and_the_latest_stay(tmp_path: Path) -> None:
 
 def test_processes_that_fill_it_at_once_leave_whole_files_only(tmp_path: Path) -> None:
     cache = CompiledCache(tmp_path)
-    networks = [replace(NETWORK, network=bytes([at]) * 100_000) for at in range(16)]
+    networks = [replace(NETWORK, networks=(bytes([at]) * 100_000,)) for at in range(16)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda network: cache.put("same", network), networks))
     assert cache.get("same") in networks

@@ -38,10 +38,10 @@ def test_the_fields_are_the_reference_fields_in_its_order(result: OCRResult) -> 
     assert list(result["text_det_params"].items()) == [
         ("limit_side_len", 736),
         ("limit_type", "min"),
-        ("thresh", 0.2),
+        ("thresh", 0.25),
         ("max_side_limit", 1600),
         ("box_thresh", 0.45),
-        ("unclip_ratio", 1.4),
+        ("unclip_ratio", 1.35),
     ]
     assert result["doc_preprocessor_res"] == {
         "input_path": None,

@@ -12,7 +12,7 @@ import pytest
 from ocr_engine import ModelUnavailable, OCREngine
 from ocr_engine.device import parse_device
 from ocr_engine.options import EngineOptions
-from ocr_engine.runtimes.openvino import with_flat_tail
+from ocr_engine.runtimes.openvino_graph import with_flat_tail
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.zoo.registry import Module, find

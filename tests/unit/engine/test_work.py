@@ -57,7 +57,8 @@ class Counted:
     engine: OCREngine
     orientation: CountingRuntime
     classifier: CountingRuntime
-    detector: CountingRuntime
+    careful: CountingRuntime
+    quick: CountingRuntime
     recognizer: CountingRuntime
 
 
@@ -73,9 +74,14 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     engine = OCREngine(cpu_threads=2)
     for runtime in made:
         runtime.shapes.clear()
-    orientation, classifier, detector, recognizer = made
+    orientation, classifier, careful, quick, recognizer = made
     return Counted(
-        engine=engine, orientation=orientation, classifier=classifier, detector=detector, recognizer=recognizer
+        engine=engine,
+        orientation=orientation,
+        classifier=classifier,
+        careful=careful,
+        quick=quick,
+        recognizer=recognizer,
     )
 
 
@@ -95,7 +101,8 @@ def test_a_page_that_reads_well_costs_one_squeezed_look_a_line(counted: Counted)
     # A line that reads well is not asked which way up it is.
     assert counted.classifier.shapes == []
     # One look at the whole page, its short side enlarged to 736, and one thumbnail for its orientation.
-    assert [shape[2:] for shape in counted.detector.shapes] == [(736, 1024)]
+    assert [shape[2:] for shape in counted.quick.shapes] == [(736, 1024)]
+    assert counted.careful.shapes == []
     assert [shape[2:] for shape in counted.orientation.shapes] == [(224, 224)]
 
 
@@ -110,23 +117,31 @@ def test_a_page_of_short_lines_costs_fewer_calls_than_lines(counted: Counted) ->
 def test_a_huge_page_is_no_more_than_the_cap_to_the_detector(counted: Counted) -> None:
     with counted.engine as engine:
         engine.predict_page(bgr(sheet(LINES[:1], size=(3000, 4000))))
-    # The cap of profile=default. Its text is small there, so it is searched once more, at up to 2000 and half a stride.
-    assert max(counted.detector.shapes[0][2:]) == 1600
-    assert len(counted.detector.shapes) <= 2
-    assert max(counted.detector.shapes[-1][2:]) <= 2016
+    # The quick detector's cap, 2000, to the nearest multiple of the stride. The careful one begins at 1600, and looks
+    # once more where text is small there.
+    assert [max(shape[2:]) for shape in counted.quick.shapes] == [1984]
+    assert [max(shape[2:]) for shape in counted.careful.shapes] in ([], [1600], [1600, 1984])
 
 
-def test_a_page_whose_text_is_large_is_searched_once(counted: Counted) -> None:
+def test_a_careful_look_at_large_text_is_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[CountingRuntime] = []
+
+    def counting(plan: RuntimePlan, weights: bytes) -> Runtime:
+        made.append(CountingRuntime(open_onnx(plan, weights)))
+        return made[-1]
+
+    monkeypatch.setattr(loading, "open_onnx", counting)
     large = cv2.resize(bgr(sheet()), (2250, 1600))
-    with counted.engine as engine:
+    with OCREngine(cpu_threads=1, effort=1.0, use_doc_orientation_classify=False) as engine:
+        made[1].shapes.clear()
         engine.predict_page(np.asarray(large, dtype=np.uint8))
-    assert [max(shape[2:]) for shape in counted.detector.shapes] == [1600]
+    assert [max(shape[2:]) for shape in made[1].shapes] == [1600]
 
 
 def test_whoever_says_how_large_a_page_may_be_has_it_searched_once(counted: Counted) -> None:
     with counted.engine as engine:
-        engine.predict(bgr(sheet(LINES[:1], size=(3000, 4000))), pages=None, text_det_max_side_limit=960)
-    assert [max(shape[2:]) for shape in counted.detector.shapes] == [960]
+        engine.predict(np.asarray(cv2.resize(bgr(sheet()), (2250, 1600)), dtype=np.uint8), text_det_max_side_limit=960)
+    assert [max(shape[2:]) for shape in (*counted.quick.shapes, *counted.careful.shapes)] == [960]
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])

