@@ -19,7 +19,7 @@ _KEPT = 24
 class Compiled:
     """A network as the library exports it, and the texts that its weights carried."""
 
-    network: bytes
+    network: bytes | memoryview
     metadata: Mapping[str, str]
 
 
@@ -36,8 +36,11 @@ class CompiledCache:
     def get(self, key: str) -> Compiled | None:
         """What was put under the key; None: nothing, or it is damaged."""
         try:
-            head, _, network = self._file(key).read_bytes().partition(b"\n")
-            record = json.loads(head)
+            content = self._file(key).read_bytes()
+            start = content.index(b"\n") + 1
+            record = json.loads(content[:start])
+            # Not a copy: a network has up to 22 MB.
+            network = memoryview(content)[start:]
             whole = record["sha256"] == hashlib.sha256(network).hexdigest()
             return Compiled(network=network, metadata=record["metadata"]) if whole else None
         except (OSError, ValueError, KeyError, TypeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, O
 from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.plan import RuntimePlan
+from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
@@ -61,8 +61,8 @@ class OpenVinoRuntime:
     batch, a quarter of a gigabyte for a page: after a large one it is released, which costs nothing measurable.
     """
 
-    def __init__(self, weights: bytes, plan: RuntimePlan, /) -> None:
-        """Raises: ModelUnavailable: openvino is not installed, or cannot load the bytes; InvalidRequest."""
+    def __init__(self, weights: Weights, plan: RuntimePlan, /) -> None:
+        """Raises: ModelUnavailable: openvino is not installed or refuses the weights, or they changed; InvalidRequest."""
         try:
             import openvino
         except ImportError as error:
@@ -135,17 +135,21 @@ class OpenVinoRuntime:
 
 # Any, here and below: the library's objects, whose types are only known once it is imported.
 def _compiled(
-    core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]
+    core: Any, weights: Weights, plan: RuntimePlan, properties: Mapping[str, str | int]
 ) -> tuple[Any, Mapping[str, str]]:
     """The network ready to run, and the texts that its weights carry. Raises: RuntimeError: the library refuses it."""
+    import openvino
+
     cache = CompiledCache(plan.compiled_dir) if plan.compiled_dir is not None else None
     key = _key_of(core, weights, plan, properties) if cache else ""
     kept = cache.get(key) if cache else None
     if kept is not None:
         # What another build of the library made and this one refuses is compiled again.
         with suppress(RuntimeError):
-            return core.import_model(io.BytesIO(kept.network), "CPU", properties), kept.metadata
-    model = core.read_model(io.BytesIO(weights))
+            # The library copies them once; from a stream, three times.
+            network = openvino.Tensor(np.frombuffer(kept.network, dtype=np.uint8))
+            return core.import_model(network, "CPU", properties), kept.metadata
+    model = core.read_model(io.BytesIO(weights.read()))
     metadata = _metadata_of(model)
     compiled = core.compile_model(model if plan.exact else with_flat_tail(model), "CPU", properties)
     if cache:
@@ -153,11 +157,11 @@ def _compiled(
     return compiled, metadata
 
 
-def _key_of(core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
+def _key_of(core: Any, weights: Weights, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
     """What a compiled network depends on: its weights, how it is compiled, by which build and for which processor."""
     processor = [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     build = core.get_versions("CPU")["CPU"].build_number
-    parts = [hashlib.sha256(weights).hexdigest(), plan.exact, sorted(properties.items()), build, processor, _TAIL]
+    parts = [weights.sha256, plan.exact, sorted(properties.items()), build, processor, _TAIL]
     return json.dumps(parts)
 
 

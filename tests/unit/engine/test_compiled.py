@@ -66,7 +66,7 @@ def test_processes_that_fill_it_at_once_leave_whole_files_only(tmp_path: Path) -
 
 
 def test_a_network_from_the_cache_gives_the_same_and_knows_its_dictionary(tmp_path: Path) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     batch = np.random.default_rng(3).uniform(-1, 1, size=(1, 3, 48, 96)).astype(np.float32)
     fresh, kept = (open_onnx(plan_in(tmp_path), weights) for _ in range(2))
     assert np.array_equal(fresh.run(batch), kept.run(batch))
@@ -77,6 +77,6 @@ def test_a_network_from_the_cache_gives_the_same_and_knows_its_dictionary(tmp_pa
 
 def test_another_precision_or_another_network_is_another_file(tmp_path: Path) -> None:
     files = [Zoo.at(None, "offline").resolve(find(module, None)) for module in (Module.DOC_ORIENTATION,) * 2]
-    open_onnx(plan_in(tmp_path), files[0].read().content)
-    open_onnx(plan_in(tmp_path, exact=False), files[1].read().content)
+    open_onnx(plan_in(tmp_path), files[0])
+    open_onnx(plan_in(tmp_path, exact=False), files[1])
     assert len(list(tmp_path.iterdir())) == 2

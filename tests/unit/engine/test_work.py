@@ -16,6 +16,7 @@ from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
 from ocr_engine.runtimes.select import open_onnx
+from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
@@ -65,7 +66,7 @@ class Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     made: list[CountingRuntime] = []
 
-    def counting(plan: RuntimePlan, weights: bytes) -> Runtime:
+    def counting(plan: RuntimePlan, weights: Weights) -> Runtime:
         made.append(CountingRuntime(open_onnx(plan, weights)))
         return made[-1]
 
@@ -131,7 +132,7 @@ def test_whoever_says_how_large_a_page_may_be_has_it_searched_once(counted: Coun
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_the_probabilities_of_a_line_are_not_copied(name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     runtime = open_onnx(plan_runtime(EngineOptions(engine=name), threads=1), weights)
     batch = np.zeros((1, 3, HEIGHT_PX, 320), dtype=np.float32)
     probabilities_bytes = runtime.run(batch).nbytes
@@ -148,7 +149,7 @@ def test_the_probabilities_of_a_line_are_not_copied(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_lines_of_equal_width_read_together_as_they_read_alone(name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     runtime = open_onnx(plan_runtime(EngineOptions(engine=name), threads=1, exact=False), weights)
     batch = np.random.default_rng(5).uniform(-1, 1, size=(4, 3, HEIGHT_PX, 192)).astype(np.float32)
     classes, scores = runtime.best(batch)
