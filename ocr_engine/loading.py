@@ -93,10 +93,8 @@ class ModelLoader:
         Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it.
         """
         plan = replace(self.plan, streams=streams)
-        if files.params is not None:
-            runtime = open_paddle(plan, files.model, files.params)
-        else:
-            runtime = open_onnx(plan, files)
+        params = files.params
+        runtime = open_onnx(plan, files) if params is None else open_paddle(plan, files.model, params)
         self.precision = runtime.precision
         return runtime
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,30 +37,35 @@ class CompiledCache:
     def get(self, key: str) -> Compiled | None:
         """What was put under the key; None: nothing, or it is damaged."""
         try:
-            content = self._file(key).read_bytes()
+            path = self._file(key)
+            content = path.read_bytes()
             start = content.index(b"\n") + 1
             record = json.loads(content[:start])
             # Not a copy: a network has up to 22 MB.
             network = memoryview(content)[start:]
-            whole = record["sha256"] == hashlib.sha256(network).hexdigest()
-            return Compiled(network=network, metadata=record["metadata"]) if whole else None
+            if record["sha256"] != hashlib.sha256(network).hexdigest():
+                return None
+            # What is in use is not dropped. A folder that can only be read drops nothing.
+            with suppress(OSError):
+                os.utime(path)
+            return Compiled(network=network, metadata=record["metadata"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, compiled: Compiled) -> None:
-        """Keep it, and drop the oldest beyond a bound."""
+        """Keep it, and drop what was not used for longest beyond a bound."""
         record = {"sha256": hashlib.sha256(compiled.network).hexdigest(), "metadata": dict(compiled.metadata)}
         # A full or read-only disk costs the next process its quarter of a second, and nobody a page.
         with suppress(OSError):
             with whole_file(self._file(key)) as file:
                 file.write(json.dumps(record).encode() + b"\n")
                 file.write(compiled.network)
-            self._drop_oldest()
+            self._drop_unused()
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.openvino"
 
-    def _drop_oldest(self) -> None:
+    def _drop_unused(self) -> None:
         aged = sorted((path.stat().st_mtime, path) for path in self.folder.glob("*.openvino"))
         for _, path in aged[:-_KEPT]:
             path.unlink(missing_ok=True)

@@ -62,7 +62,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, weights: Weights, plan: RuntimePlan, /) -> None:
-        """Raises: ModelUnavailable: openvino is not installed or refuses the weights, or they changed; InvalidRequest."""
+        """Raises: ModelUnavailable: openvino is not installed, or cannot load the weights; InvalidRequest."""
         try:
             import openvino
         except ImportError as error:

@@ -100,6 +100,16 @@ def test_a_page_that_reads_well_costs_one_squeezed_look_a_line(counted: Counted)
     assert [shape[2:] for shape in counted.orientation.shapes] == [(224, 224)]
 
 
+def test_a_warm_up_is_no_page(counted: Counted) -> None:
+    """Every network runs, the recogniser in two threads, on hardly any pixels: a page's worth would be for nothing."""
+    with counted.engine as engine:
+        engine.warm_up()
+    assert [len(one.shapes) for one in (counted.orientation, counted.classifier, counted.detector)] == [1, 1, 1]
+    assert pixels(counted.detector) <= 64 * 64
+    assert len(counted.recognizer.shapes) == 2
+    assert pixels(counted.recognizer) <= HEIGHT_PX * 480
+
+
 def test_a_page_of_short_lines_costs_fewer_calls_than_lines(counted: Counted) -> None:
     with counted.engine as engine:
         result = engine.predict_page(bgr(sheet(("No. 3001",) * 8, size=(400, 800))))

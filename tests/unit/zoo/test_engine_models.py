@@ -26,10 +26,7 @@ def official_folder(tmp_path: Path) -> Path:
     files = Zoo.at(tmp_path / "cache", "offline").resolve(find(Module.TEXT_RECOGNITION, NAME))
     content = files.read()
     characters = (
-        open_onnx(plan_runtime(EngineOptions(), threads=1), files)
-        .metadata["character"]
-        .removesuffix("\n")
-        .split("\n")
+        open_onnx(plan_runtime(EngineOptions(), threads=1), files).metadata["character"].removesuffix("\n").split("\n")
     )
     assert content.count(KEY) == 1
     folder = tmp_path / "rec"
