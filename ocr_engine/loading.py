@@ -22,6 +22,7 @@ from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.onnx_graph import gives_grid, with_grid_output
 from ocr_engine.runtimes.plan import PADDLE, PADDLEX, RuntimePlan, plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
+from ocr_engine.runtimes.weights import HeldWeights
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
 from ocr_engine.zoo.registry import Format, Model, Module, registry
@@ -92,10 +93,8 @@ class ModelLoader:
         Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it.
         """
         plan = replace(self.plan, streams=streams, characters=files.config.characters or ())
-        if files.params is not None:
-            runtime = open_paddle(plan, files.model, files.params)
-        else:
-            runtime = open_onnx(plan, files.read().content)
+        params = files.params
+        runtime = open_onnx(plan, files) if params is None else open_paddle(plan, files.model, params)
         self.precision = runtime.precision
         return runtime
 
@@ -105,10 +104,10 @@ class ModelLoader:
             return Unwarper(self.open(files), takes_page=True)
         # Always in float32: a place on the page has more digits than bf16 holds.
         plan = replace(self.plan, exact=True)
-        weights = files.read().content
+        weights = files.read()
         if gives_grid(weights):
-            return Unwarper(open_onnx(plan, weights))
-        return Unwarper(open_onnx(plan, with_grid_output(weights) or weights), takes_page=True)
+            return Unwarper(open_onnx(plan, files))
+        return Unwarper(open_onnx(plan, HeldWeights(with_grid_output(weights) or weights)), takes_page=True)
 
     def open_recognizer(self, files: ModelFiles, *, batch_size: int, crew: Crew | None = None) -> TextRecognizer:
         """The recogniser with its dictionary. Raises: as `open`; InvalidRequest: its network refuses the shape."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import PIL.Image
-from PIL import ImageDraw, ImageFont
 
 from ocr_engine.saving import SavedResult
 from ocr_engine.types import Image
+
+if TYPE_CHECKING:
+    import PIL.Image
+    from PIL import ImageFont
 
 _RED_BGR = (0, 0, 255)
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
@@ -51,6 +53,9 @@ class RecognitionResult(ModuleResult):
     """`rec_text`, and `rec_score`, 0..1."""
 
     def _drawing(self) -> PIL.Image.Image:
+        import PIL.Image
+        from PIL import ImageDraw
+
         line = _picture(self.page)
         text = f"{self['rec_text']} ({self['rec_score']})"
         size = _size_for(text, line.width)
@@ -64,6 +69,8 @@ class ClassificationResult(ModuleResult):
     """`class_ids`, `scores` (0..1) and `label_names` of the likeliest classes, the likeliest first."""
 
     def _drawing(self) -> PIL.Image.Image:
+        from PIL import ImageDraw
+
         drawing = _picture(self.page)
         text = f"{self['label_names'][0]} {self['scores'][0]:.2f}"
         font, pen = _face(_size_for(text, drawing.width)), ImageDraw.Draw(drawing)
@@ -84,6 +91,9 @@ class UnwarpingResult(ModuleResult):
 
 
 def _picture(page: Image) -> PIL.Image.Image:
+    # Here, because most who read a page draw none.
+    import PIL.Image
+
     return PIL.Image.fromarray(np.ascontiguousarray(page[:, :, ::-1]))
 
 

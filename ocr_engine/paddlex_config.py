@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import yaml
-
 from ocr_engine.errors import InvalidRequest
 
 _Path: TypeAlias = tuple[str, ...]
@@ -93,6 +91,8 @@ def options_in(config: object) -> dict[str, object]:
 
 def write_config(path: str | Path, options: Mapping[str, object]) -> None:
     """Write a configuration with these options as PaddleX reads it; None: left out. Raises: OSError."""
+    import yaml
+
     tree: dict[str, object] = {}
     for place, value in _FIXED.items():
         if place[-1] != "batch_size":
@@ -108,6 +108,8 @@ def write_config(path: str | Path, options: Mapping[str, object]) -> None:
 
 def _tree(config: object) -> Mapping[object, object]:
     if isinstance(config, str | Path):
+        import yaml
+
         try:
             config = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
         except OSError as error:

@@ -101,7 +101,7 @@ class Pipeline:
             self._orientation.classify(blank)
         if self._unwarper is not None:
             self._unwarper.unwarp(blank)
-        self._detector.detect(blank, settings.detection)
+        self._detector.warm_up(settings.detection)
         self._reader.warm_up()
 
     def _read(self, page: Image, polygons: Sequence[Polygon], settings: PageSettings) -> ReadLines:

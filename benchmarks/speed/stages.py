@@ -16,6 +16,7 @@ from ocr_engine import OCREngine, loading
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.runtimes.select import open_onnx
+from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 
 _SHORT_PAGES = 10
@@ -79,7 +80,7 @@ def profile_stages(pages: Sequence[Path]) -> Stages:
     """Read the pages with one thread and tell what its stages took."""
     spent_s: list[float] = []
 
-    def timed(plan: RuntimePlan, weights: bytes) -> Runtime:
+    def timed(plan: RuntimePlan, weights: Weights) -> Runtime:
         return _TimedRuntime(open_onnx(plan, weights), spent_s)
 
     with mock.patch.object(loading, "open_onnx", timed):

@@ -24,6 +24,9 @@ class Detector(Protocol):
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
         """Quadrilaterals in pixels of `image` (h, w, 3), in no order. Raises: OutOfMemory, InternalError."""
 
+    def warm_up(self, settings: DetectionSettings) -> None:
+        """Run every network once on a blank page."""
+
 
 class DetectorCascade:
     """The quick detector's lines, or the careful one's where too many of them are unsure."""
@@ -41,6 +44,10 @@ class DetectorCascade:
         if is_unsure([score for _, score in found], redo_from=self._redo_from):
             return self._careful.detect(image, settings)
         return [polygon for polygon, _ in found]
+
+    def warm_up(self, settings: DetectionSettings) -> None:
+        self._quick.warm_up(settings)
+        self._careful.warm_up(settings)
 
 
 def redo_from(effort: float) -> float:

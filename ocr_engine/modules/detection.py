@@ -17,6 +17,8 @@ from ocr_engine.types import Image, Polygon, Tensor
 _STRIDE = 32
 # Pages whose sides add up to less are padded before they are resized.
 _TINY_SIDES_PX = 64
+# A side of the page that warms up.
+_WARM_UP_PX = 64
 # Height of a box, grown, in pixels of the detector: under the first lines are missed or cut, at the second none gains.
 _SMALL_TEXT_PX, _GOOD_TEXT_PX = 14, 18
 
@@ -56,6 +58,14 @@ class TextDetector:
         self._max_candidates = max_candidates
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
         self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
+
+    def warm_up(self, settings: DetectionSettings) -> None:
+        """Run the network once on a blank page: a tiny one, unless it takes one size only.
+
+        Every size is planned anew, and a page of the usual size would cost three times as much for nothing.
+        """
+        tiny = settings if settings.input_shape else replace(settings, limit_type="max", limit_side_len=_WARM_UP_PX)
+        self.detect(np.full((_WARM_UP_PX, _WARM_UP_PX, 3), 255, dtype=np.uint8), tiny)
 
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
         """Quadrilaterals in pixels of `image`, in no order. Raises: OutOfMemory, InternalError."""

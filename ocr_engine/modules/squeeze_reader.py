@@ -21,6 +21,8 @@ from ocr_engine.types import Image, Polygon, Reading
 
 # Of a line's height, at both ends: a box that is cut close loses half of its first letter. Boxes are reported as found.
 _MARGIN = 0.15
+# Two widths that most pages have. Two, so that two threads run at once: a network makes itself ready once for each.
+_WARM_UP_PX = (96, 384)
 
 
 class SqueezeReader:
@@ -64,10 +66,10 @@ class SqueezeReader:
         )
 
     def warm_up(self) -> None:
-        blank = np.full((HEIGHT_PX, 320, 3), 255, dtype=np.uint8)
+        blanks = [np.full((HEIGHT_PX, width, 3), 255, dtype=np.uint8) for width in _WARM_UP_PX]
         if self._classifier is not None:
-            self._classifier.classify([blank])
-        self._look([blank], 1.0)
+            self._classifier.classify(blanks[:1])
+        self._look(blanks, 1.0)
 
     def _turn_poor(self, crops: list[Image], readings: list[Reading]) -> tuple[list[Image], list[Reading], list[int]]:
         """Crops and readings with the upside-down ones turned, and 1 for each that was.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _KEPT = 24
 class Compiled:
     """The networks of one model as the library exports them, and the texts that its weights carried."""
 
-    networks: tuple[bytes, ...]
+    networks: tuple[bytes | memoryview, ...]
     metadata: Mapping[str, str]
 
 
@@ -37,18 +38,24 @@ class CompiledCache:
     def get(self, key: str) -> Compiled | None:
         """What was put under the key; None: nothing, or it is damaged."""
         try:
-            head, _, body = self._file(key).read_bytes().partition(b"\n")
-            record = json.loads(head)
+            path = self._file(key)
+            content = path.read_bytes()
+            start = content.index(b"\n") + 1
+            record = json.loads(content[:start])
+            # Not copies: a network has up to 22 MB.
+            body = memoryview(content)[start:]
             if record["sha256"] != hashlib.sha256(body).hexdigest():
                 return None
-            ends = list(accumulate(record["bytes"], initial=0))
-            networks = tuple(body[start:end] for start, end in pairwise(ends))
+            networks = tuple(body[at:end] for at, end in pairwise(accumulate(record["bytes"], initial=0)))
+            # What is in use is not dropped. A folder that can only be read drops nothing.
+            with suppress(OSError):
+                os.utime(path)
             return Compiled(networks=networks, metadata=record["metadata"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: str, compiled: Compiled) -> None:
-        """Keep it, and drop the oldest beyond a bound."""
+        """Keep it, and drop what was not used for longest beyond a bound."""
         body = b"".join(compiled.networks)
         record = {
             "sha256": hashlib.sha256(body).hexdigest(),
@@ -60,12 +67,12 @@ class CompiledCache:
             with whole_file(self._file(key)) as file:
                 file.write(json.dumps(record).encode() + b"\n")
                 file.write(body)
-            self._drop_oldest()
+            self._drop_unused()
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.openvino"
 
-    def _drop_oldest(self) -> None:
+    def _drop_unused(self) -> None:
         aged = sorted((path.stat().st_mtime, path) for path in self.folder.glob("*.openvino"))
         for _, path in aged[:-_KEPT]:
             path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.openvino_graph import body_with, classifier_of, head_of, with_flat_tail
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.runtimes.shortlist import doubted, likely_classes, shortlist_of
+from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
@@ -63,8 +64,8 @@ class OpenVinoRuntime:
     doubt.
     """
 
-    def __init__(self, weights: bytes, plan: RuntimePlan, /) -> None:
-        """Raises: ModelUnavailable: openvino is not installed, or cannot load the bytes; InvalidRequest."""
+    def __init__(self, weights: Weights, plan: RuntimePlan, /) -> None:
+        """Raises: ModelUnavailable: openvino is not installed, or cannot load the weights; InvalidRequest."""
         try:
             import openvino
         except ImportError as error:
@@ -180,21 +181,24 @@ def _first(outputs: Any) -> Tensor:
 
 
 def _compiled(
-    core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]
+    core: Any, weights: Weights, plan: RuntimePlan, properties: Mapping[str, str | int]
 ) -> tuple[Sequence[Any], Mapping[str, str]]:
     """The network ready to run, behind it the classifier if it stands alone, and the texts that the weights carry.
 
     Raises: RuntimeError: the library refuses it.
     """
+    import openvino
+
     cache = CompiledCache(plan.compiled_dir) if plan.compiled_dir is not None else None
     key = _key_of(core, weights, plan, properties) if cache else ""
     kept = cache.get(key) if cache else None
     if kept is not None:
         # What another build of the library made and this one refuses is compiled again.
         with suppress(RuntimeError):
-            imported = [core.import_model(io.BytesIO(network), "CPU", properties) for network in kept.networks]
-            return imported, kept.metadata
-    model = core.read_model(io.BytesIO(weights))
+            # The library copies them once; from a stream, three times.
+            views = [openvino.Tensor(np.frombuffer(network, dtype=np.uint8)) for network in kept.networks]
+            return [core.import_model(view, "CPU", properties) for view in views], kept.metadata
+    model = core.read_model(io.BytesIO(weights.read()))
     metadata = _metadata_of(model)
     models = [model] if plan.exact else _quickened(model, metadata, plan)
     compiled = [core.compile_model(one, "CPU", properties) for one in models]
@@ -219,12 +223,12 @@ def _likely(metadata: Mapping[str, str], plan: RuntimePlan, count: int) -> Class
     return likely_classes(text.removesuffix("\n").split("\n") if text else plan.characters, count)
 
 
-def _key_of(core: Any, weights: bytes, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
+def _key_of(core: Any, weights: Weights, plan: RuntimePlan, properties: Mapping[str, str | int]) -> str:
     """What a compiled network depends on: its weights, how it is compiled, by which build and for which processor."""
     processor = [str(core.get_property("CPU", name)) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     build = core.get_versions("CPU")["CPU"].build_number
     dictionary = hashlib.sha256("\n".join(plan.characters).encode()).hexdigest()
-    parts = [hashlib.sha256(weights).hexdigest(), dictionary, plan.exact, sorted(properties.items()), build, processor]
+    parts = [weights.sha256, dictionary, plan.exact, sorted(properties.items()), build, processor]
     return json.dumps([*parts, openvino_graph.REVISION])
 
 

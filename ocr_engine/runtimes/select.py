@@ -8,17 +8,18 @@ from pathlib import Path
 from ocr_engine.errors import ModelUnavailable
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import ONNXRUNTIME, OPENVINO, PADDLE, RuntimePlan
+from ocr_engine.runtimes.weights import Weights
 
 
-def open_onnx(plan: RuntimePlan, weights: bytes) -> Runtime:
+def open_onnx(plan: RuntimePlan, weights: Weights) -> Runtime:
     """Open weights in ONNX format.
 
-    Raises: DeviceUnavailable; ModelUnavailable: the library cannot load them, or reads another format.
+    Raises: DeviceUnavailable; ModelUnavailable: the library cannot load them, reads another format, or they changed.
     """
     if plan.name == ONNXRUNTIME:
         from ocr_engine.runtimes.onnx import OnnxRuntime
 
-        return OnnxRuntime(weights, plan)
+        return OnnxRuntime(weights.read(), plan)
     if plan.name == OPENVINO:
         from ocr_engine.runtimes.openvino import OpenVinoRuntime
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-import yaml
-
 from ocr_engine.errors import ModelUnavailable
 
 # The largest official file, with a dictionary of 18,708 entries, has 170 KB.
@@ -67,6 +65,9 @@ def read_config(content: bytes, *, where: str) -> ModelConfig:
     """Read an `inference.yml`. Nothing in it is ever run. Raises: ModelUnavailable naming `where` and what is wrong."""
     if len(content) > _MAX_BYTES:
         raise ModelUnavailable(f"{where} has {len(content)} bytes; a model's description has at most {_MAX_BYTES}")
+    # Here, because the packaged models of the default profile have no such file.
+    import yaml
+
     # The base loader makes texts, lists and mappings and nothing else; tags are ignored, so a dictionary's plain ~, =
     # or 1 stays the text it is. RecursionError: lists nested without end.
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)

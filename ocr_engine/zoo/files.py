@@ -30,20 +30,6 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
-    """Weights in memory, with the name and hash that identify them."""
-
-    name: str
-    sha256: str
-    content: bytes
-
-    @property
-    def label(self) -> str:
-        """`name@sha256`."""
-        return f"{self.name}@{self.sha256}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelFiles:
     """Where one model is. `params` belongs to the Paddle formats.
 
@@ -83,13 +69,13 @@ class ModelFiles:
         """Of the model file and its parameters."""
         return sum(path.stat().st_size for path in (self.model, self.params) if path)
 
-    def read(self) -> Weights:
-        """The weights in memory, for a runtime that loads bytes. Raises: ModelUnavailable: changed since found."""
+    def read(self) -> bytes:
+        """The weights, for a runtime that loads bytes. Raises: ModelUnavailable: changed since found."""
         path = self.params or self.model
         content = read_bytes(path, self.name)
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise ModelUnavailable(f"the weights of {self.name} at {path} changed while they were being loaded")
-        return Weights(name=self.name, sha256=self.sha256, content=content)
+        return content
 
 
 def find_in(directory: Path, formats: Sequence[Format]) -> tuple[Format, Path, Path | None] | None:

@@ -19,6 +19,7 @@ from ocr_engine.options import EngineOptions, OptionValue
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
+from ocr_engine.runtimes.weights import HeldWeights
 from ocr_engine.types import Tensor
 
 DETECTION, RECOGNITION = "ch_PP-OCRv4_det_infer", "ch_PP-OCRv4_rec_infer"
@@ -55,7 +56,7 @@ def batch_for(model: str, seed: int = 7) -> Tensor:
 @pytest.mark.parametrize("model", SHAPES)
 @pytest.mark.parametrize("onednn", [True, False])
 def test_paddle_gives_what_onnx_runtime_gives(model: str, onednn: bool) -> None:
-    weights = (folder("rapidocr_onnxruntime") / f"{model}.onnx").read_bytes()
+    weights = HeldWeights((folder("rapidocr_onnxruntime") / f"{model}.onnx").read_bytes())
     reference = open_onnx(plan_runtime(EngineOptions(), threads=2), weights)
     batch = batch_for(model)
     ours = opened(model, enable_mkldnn=onednn).run(batch)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from ocr_engine.errors import ModelUnavailable
 from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
@@ -16,6 +18,16 @@ from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
 
 NETWORK = Compiled(networks=(b"\n\x00network", b"", b"another"), metadata={"character": "a\nb\n"})
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Weights of which only the hash is known."""
+
+    sha256: str
+
+    def read(self) -> bytes:
+        raise ModelUnavailable("they are read")
 
 
 def plan_in(folder: Path, *, exact: bool = True) -> RuntimePlan:
@@ -56,6 +68,14 @@ def test_the_folder_is_bounded_and_the_latest_stay(tmp_path: Path) -> None:
     assert cache.get("29") == NETWORK
 
 
+def test_what_is_used_is_not_dropped_for_what_is_newer(tmp_path: Path) -> None:
+    cache = CompiledCache(tmp_path)
+    cache.put("used", NETWORK)
+    for at in range(30):
+        cache.put(str(at), NETWORK)
+        assert cache.get("used") == NETWORK
+
+
 def test_processes_that_fill_it_at_once_leave_whole_files_only(tmp_path: Path) -> None:
     cache = CompiledCache(tmp_path)
     networks = [replace(NETWORK, networks=(bytes([at]) * 100_000,)) for at in range(16)]
@@ -66,7 +86,7 @@ def test_processes_that_fill_it_at_once_leave_whole_files_only(tmp_path: Path) -
 
 
 def test_a_network_from_the_cache_gives_the_same_and_knows_its_dictionary(tmp_path: Path) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     batch = np.random.default_rng(3).uniform(-1, 1, size=(1, 3, 48, 96)).astype(np.float32)
     fresh, kept = (open_onnx(plan_in(tmp_path), weights) for _ in range(2))
     assert np.array_equal(fresh.run(batch), kept.run(batch))
@@ -75,8 +95,22 @@ def test_a_network_from_the_cache_gives_the_same_and_knows_its_dictionary(tmp_pa
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_weights_whose_network_is_kept_are_not_read(tmp_path: Path) -> None:
+    files = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None))
+    open_onnx(plan_in(tmp_path), files)
+    kept = open_onnx(plan_in(tmp_path), Unreadable(files.sha256))
+    assert kept.run(np.zeros((1, 3, 224, 224), dtype=np.float32)).shape == (1, 4)
+
+
+def test_weights_of_another_hash_are_not_given_the_network_that_is_kept(tmp_path: Path) -> None:
+    files = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None))
+    open_onnx(plan_in(tmp_path), files)
+    with pytest.raises(ModelUnavailable, match="are read"):
+        open_onnx(plan_in(tmp_path), Unreadable("0" * 64))
+
+
 def test_another_precision_or_another_network_is_another_file(tmp_path: Path) -> None:
     files = [Zoo.at(None, "offline").resolve(find(module, None)) for module in (Module.DOC_ORIENTATION,) * 2]
-    open_onnx(plan_in(tmp_path), files[0].read().content)
-    open_onnx(plan_in(tmp_path, exact=False), files[1].read().content)
+    open_onnx(plan_in(tmp_path), files[0])
+    open_onnx(plan_in(tmp_path, exact=False), files[1])
     assert len(list(tmp_path.iterdir())) == 2

@@ -16,6 +16,7 @@ from ocr_engine.runtimes import openvino, paddle
 from ocr_engine.runtimes.onnx import SessionPlan, plan_session
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx, open_paddle
+from ocr_engine.runtimes.weights import HeldWeights
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
 from tests.unit.engine.planning import planned
@@ -103,7 +104,7 @@ def test_a_real_session_obeys_its_options() -> None:
     config: dict[str, object] = {
         "onnxruntime": {"graph_optimization_level": 1, "execution_mode": "sequential", "enable_cpu_mem_arena": False}
     }
-    weights = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None))
     runtime = open_onnx(planned(engine_config=config), weights)
     assert runtime.run(np.zeros((2, 3, 224, 224), dtype=np.float32)).shape == (2, 4)
 
@@ -150,7 +151,7 @@ def test_openvino_that_need_not_be_exact_computes_in_what_the_processor_is_faste
 def test_openvino_absent_when_a_network_is_opened_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ModelUnavailable, match="ocrfleet\\[openvino\\]"):
-        open_onnx(planned(engine="openvino"), b"")
+        open_onnx(planned(engine="openvino"), HeldWeights(b""))
 
 
 # --- Paddle
@@ -264,7 +265,7 @@ def test_paddle_absent_when_a_network_is_opened_says_what_to_install(
 
 def test_a_runtime_that_reads_another_format_says_which_engine_reads_it(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="choose engine='onnxruntime'"):
-        open_onnx(planned(engine="paddle"), b"")
+        open_onnx(planned(engine="paddle"), HeldWeights(b""))
     with pytest.raises(ModelUnavailable, match="choose engine='paddle'"):
         open_paddle(planned(), tmp_path / "inference.json", tmp_path / "inference.pdiparams")
     with pytest.raises(ModelUnavailable, match=r"there is no .*inference\.json"):

@@ -15,6 +15,7 @@ from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes.openvino_graph import with_flat_tail
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx
+from ocr_engine.runtimes.weights import HeldWeights
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
 
@@ -25,7 +26,7 @@ def engine_name(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_runtime_gives_the_same_from_many_threads(engine_name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.DOC_ORIENTATION, None))
     runtime = open_onnx(plan_runtime(EngineOptions(engine=engine_name), threads=1), weights)
     batches = np.random.default_rng(7).normal(size=(16, 1, 3, 224, 224)).astype(np.float32)
     alone = [runtime.run(batch) for batch in batches]
@@ -35,7 +36,7 @@ def test_a_runtime_gives_the_same_from_many_threads(engine_name: str) -> None:
 
 
 def test_the_runtimes_agree_to_one_in_ten_thousand(engine_name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     ours = open_onnx(plan_runtime(EngineOptions(engine=engine_name), threads=2), weights)
     reference = open_onnx(plan_runtime(EngineOptions(), threads=2), weights)
     assert ours.metadata == reference.metadata
@@ -46,7 +47,7 @@ def test_the_runtimes_agree_to_one_in_ten_thousand(engine_name: str) -> None:
 
 def test_weights_that_are_no_model_are_unavailable(engine_name: str) -> None:
     with pytest.raises(ModelUnavailable, match="cannot load"):
-        open_onnx(plan_runtime(EngineOptions(engine=engine_name), threads=1), b"not a network")
+        open_onnx(plan_runtime(EngineOptions(engine=engine_name), threads=1), HeldWeights(b"not a network"))
 
 
 def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
@@ -57,7 +58,7 @@ def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(32, 32), (96, 160)])
 def test_the_flat_tail_of_a_detector_has_the_same_bits(shape: tuple[int, int]) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_DETECTION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_DETECTION, None))
     options = EngineOptions(engine="openvino", engine_config={"inference_precision": "f32"})
     batch = np.random.default_rng(7).normal(size=(1, 3, *shape)).astype(np.float32)
     as_published, flat = (
@@ -70,7 +71,7 @@ def test_the_flat_tail_of_a_detector_has_the_same_bits(shape: tuple[int, int]) -
 def test_only_the_detector_is_given_a_flat_tail() -> None:
     changed = {}
     for module in (Module.TEXT_DETECTION, Module.TEXT_RECOGNITION, Module.DOC_ORIENTATION):
-        weights = Zoo.at(None, "offline").resolve(find(module, None)).read().content
+        weights = Zoo.at(None, "offline").resolve(find(module, None)).read()
         model = openvino.Core().read_model(io.BytesIO(weights))
         changed[module] = with_flat_tail(model) is not model
     assert changed == {Module.TEXT_DETECTION: True, Module.TEXT_RECOGNITION: False, Module.DOC_ORIENTATION: False}

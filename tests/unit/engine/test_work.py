@@ -16,6 +16,7 @@ from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
 from ocr_engine.runtimes.select import open_onnx
+from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
@@ -66,7 +67,7 @@ class Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     made: list[CountingRuntime] = []
 
-    def counting(plan: RuntimePlan, weights: bytes) -> Runtime:
+    def counting(plan: RuntimePlan, weights: Weights) -> Runtime:
         made.append(CountingRuntime(open_onnx(plan, weights)))
         return made[-1]
 
@@ -106,6 +107,17 @@ def test_a_page_that_reads_well_costs_one_squeezed_look_a_line(counted: Counted)
     assert [shape[2:] for shape in counted.orientation.shapes] == [(224, 224)]
 
 
+def test_a_warm_up_is_no_page(counted: Counted) -> None:
+    """Every network runs, the recogniser in two threads, on hardly any pixels: a page's worth would be for nothing."""
+    with counted.engine as engine:
+        engine.warm_up()
+    assert [len(one.shapes) for one in (counted.orientation, counted.classifier)] == [1, 1]
+    for detector in (counted.quick, counted.careful):
+        assert [shape[2:] for shape in detector.shapes] == [(64, 64)]
+    assert len(counted.recognizer.shapes) == 2
+    assert pixels(counted.recognizer) <= HEIGHT_PX * 480
+
+
 def test_a_page_of_short_lines_costs_fewer_calls_than_lines(counted: Counted) -> None:
     with counted.engine as engine:
         result = engine.predict_page(bgr(sheet(("No. 3001",) * 8, size=(400, 800))))
@@ -126,7 +138,7 @@ def test_a_huge_page_is_no_more_than_the_cap_to_the_detector(counted: Counted) -
 def test_a_careful_look_at_large_text_is_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[CountingRuntime] = []
 
-    def counting(plan: RuntimePlan, weights: bytes) -> Runtime:
+    def counting(plan: RuntimePlan, weights: Weights) -> Runtime:
         made.append(CountingRuntime(open_onnx(plan, weights)))
         return made[-1]
 
@@ -146,7 +158,7 @@ def test_whoever_says_how_large_a_page_may_be_has_it_searched_once(counted: Coun
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_the_probabilities_of_a_line_are_not_copied(name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     runtime = open_onnx(plan_runtime(EngineOptions(engine=name), threads=1), weights)
     batch = np.zeros((1, 3, HEIGHT_PX, 320), dtype=np.float32)
     probabilities_bytes = runtime.run(batch).nbytes
@@ -163,7 +175,7 @@ def test_the_probabilities_of_a_line_are_not_copied(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
 def test_lines_of_equal_width_read_together_as_they_read_alone(name: str) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None)).read().content
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_RECOGNITION, None))
     runtime = open_onnx(plan_runtime(EngineOptions(engine=name), threads=1, exact=False), weights)
     batch = np.random.default_rng(5).uniform(-1, 1, size=(4, 3, HEIGHT_PX, 192)).astype(np.float32)
     classes, scores = runtime.best(batch)

@@ -17,7 +17,7 @@ _RESIZE = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
 
 def grid_network() -> bytes:
     """The packaged network: (n, 3, 712, 488) float16 RGB in, (n, 2, 45, 31) out."""
-    return Zoo.at(None, "offline").resolve(find(Module.DOC_UNWARPING, None)).read().content
+    return Zoo.at(None, "offline").resolve(find(Module.DOC_UNWARPING, None)).read()
 
 
 def full_size(*, align_corners: int = 1) -> bytes:

@@ -24,12 +24,9 @@ KEY = b"\x0a\x09character"
 def official_folder(tmp_path: Path) -> Path:
     """The recogniser as it is published: no dictionary in the weights, but one in inference.yml."""
     files = Zoo.at(tmp_path / "cache", "offline").resolve(find(Module.TEXT_RECOGNITION, NAME))
-    content = files.read().content
+    content = files.read()
     characters = (
-        open_onnx(plan_runtime(EngineOptions(), threads=1), content)
-        .metadata["character"]
-        .removesuffix("\n")
-        .split("\n")
+        open_onnx(plan_runtime(EngineOptions(), threads=1), files).metadata["character"].removesuffix("\n").split("\n")
     )
     assert content.count(KEY) == 1
     folder = tmp_path / "rec"

@@ -59,10 +59,10 @@ def test_the_order_is_folder_then_cache_then_package_then_host(
     from_cache = zoo.resolve(model)
     from_folder = zoo.resolve(model, directory=mine)
 
-    assert (from_package.origin, from_package.read().content) == (Origin.PACKAGE, b"packaged")
-    assert (downloaded.origin, downloaded.read().content) == (Origin.CACHE, b"downloaded")
-    assert (from_cache.origin, from_cache.read().content) == (Origin.CACHE, b"downloaded")
-    assert (from_folder.origin, from_folder.read().content) == (Origin.DIRECTORY, b"mine")
+    assert (from_package.origin, from_package.read()) == (Origin.PACKAGE, b"packaged")
+    assert (downloaded.origin, downloaded.read()) == (Origin.CACHE, b"downloaded")
+    assert (from_cache.origin, from_cache.read()) == (Origin.CACHE, b"downloaded")
+    assert (from_folder.origin, from_folder.read()) == (Origin.DIRECTORY, b"mine")
     assert from_folder.label == f"{NAME}@{sha256(b'mine').hexdigest()}"
     assert mirror.counts[f"/{ONNX}/inference.onnx"] == 1
 
@@ -87,7 +87,7 @@ def test_the_format_of_a_folder_is_seen_from_its_files(
     found = zoo_at(tmp_path).resolve(MODEL, directory=write(tmp_path / "mine", **files), formats=formats)
     assert found.format is expected
     assert found.sha256 == sha256(b"w").hexdigest()
-    assert found.read().content == b"w"
+    assert found.read() == b"w"
     assert (found.params is not None) == (expected is not Format.ONNX)
 
 
@@ -167,7 +167,7 @@ def test_a_damaged_cache_is_repaired_from_a_host_and_named_without_one(tmp_path:
     write(folder, inference__onnx=b"downloadee")
     with pytest.raises(ModelUnavailable, match=r"inference\.onnx is damaged .* no host \(offline\)"):
         zoo_at(tmp_path).resolve(MODEL)
-    assert zoo.resolve(MODEL).read().content == b"downloaded"
+    assert zoo.resolve(MODEL).read() == b"downloaded"
 
 
 def test_a_format_that_nobody_publishes_is_an_error_that_says_which_there_are(tmp_path: Path) -> None:
