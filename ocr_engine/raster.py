@@ -119,7 +119,7 @@ def _decoded(data: bytes) -> Image | None:
     """The picture as OpenCV decodes it; None: it cannot. Raises: cv2.error.
 
     `imdecode` copies what it has decoded into numpy's memory. `imread` can decode right into it, which numpy has in
-    huge pages: 35 megapixels take half the time and half the memory. So the bytes are given a name where the system can.
+    huge pages: 35 megapixels take half the time and half the memory. So the bytes get a name where the system can.
     """
     image = None
     if sys.platform == "linux" and _READS_INTO_NUMPY:
