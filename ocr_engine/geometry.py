@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -15,6 +16,10 @@ from ocr_engine.types import Angle, Corners, Grid, Image, Polygon
 _ROW_HEIGHT_PX = 10
 # A crop at least this much taller than wide is a vertical line and is laid on its side.
 _VERTICAL_RATIO = 1.5
+# The corner behind each.
+_NEXT = [1, 2, 3, 0]
+# How far corners may lie from whole pixels and be taken as these: the warp reads places to a 32nd of a pixel.
+_WHOLE_PX = 1e-3
 # Rows of a page flattened at a time: any number gives the same pixels.
 _BAND_ROWS = 128
 
@@ -57,8 +62,8 @@ def crop_quad(image: Image, polygon: Polygon) -> Image | None:
     corners = min_area_quad(polygon.astype(np.int32))
     if corners is None:
         return None
-    width = int(max(np.linalg.norm(corners[0] - corners[1]), np.linalg.norm(corners[2] - corners[3])))
-    height = int(max(np.linalg.norm(corners[0] - corners[3]), np.linalg.norm(corners[1] - corners[2])))
+    upper, right, lower, left = (np.sqrt(side.dot(side)) for side in corners - corners[_NEXT])
+    width, height = int(max(upper, lower)), int(max(left, right))
     if width == 0 or height == 0:
         return None
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
@@ -79,29 +84,41 @@ def _warp(image: Image, corners: Corners, flat: Corners) -> Image:
 
 def _slice(image: Image, corners: Corners, flat: Corners) -> Image | None:
     """The pixels below corners that stand upright on whole pixels within the page, as they lie: what the warp gives."""
-    left, top = corners[0]
-    width, height = flat[2]
+    left, top = (round(place) for place in corners[0].tolist())
+    width, height = flat[2].astype(np.int32).tolist()
     if left < 0 or top < 0 or left + width > image.shape[1] or top + height > image.shape[0]:
         return None
-    if not left.is_integer() or not top.is_integer() or not np.array_equal(corners, flat + corners[0]):
+    if np.abs(corners - flat - np.array([left, top], dtype=np.float32)).max() > _WHOLE_PX:
         return None
-    return image[int(top) : int(top + height), int(left) : int(left + width)]
+    return image[top : top + height, left : left + width]
 
 
 def widened(polygon: Polygon, share: float) -> Polygon:
     """The line longer by `share` of its height at both ends, which may lie beyond the page."""
-    corners = polygon.astype(np.float64)
-    across, down = (corners[1] - corners[0] + corners[2] - corners[3]) / 2, (corners[3] - corners[0]) / 2
-    down += (corners[2] - corners[1]) / 2
-    width, height = float(np.linalg.norm(across)), float(np.linalg.norm(down))
+    corners = polygon.tolist()
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    across_x, across_y = (x1 - x0 + x2 - x3) / 2, (y1 - y0 + y2 - y3) / 2
+    down_x, down_y = (x3 - x0 + x2 - x1) / 2, (y3 - y0 + y2 - y1) / 2
+    width, height = math.sqrt(across_x**2 + across_y**2), math.sqrt(down_x**2 + down_y**2)
     if min(width, height) < 1.0:
         return polygon
     if height >= _VERTICAL_RATIO * width:
-        step, ends = down * (share * width / height), np.array([-1, -1, 1, 1])
+        step, ends = _times((down_x, down_y), share * width / height), (-1, -1, 1, 1)
     else:
-        step, ends = across * (share * height / width), np.array([-1, 1, 1, -1])
-    limits = np.iinfo(np.int16)
-    return np.asarray(np.clip(np.rint(corners + ends[:, None] * step), limits.min, limits.max), dtype=np.int16)
+        step, ends = _times((across_x, across_y), share * height / width), (-1, 1, 1, -1)
+    moved = [
+        [_within_int16(at + end * by) for at, by in zip(corner, step, strict=True)]
+        for corner, end in zip(corners, ends, strict=True)
+    ]
+    return np.array(moved, dtype=np.int16)
+
+
+def _times(vector: tuple[float, float], factor: float) -> tuple[float, float]:
+    return vector[0] * factor, vector[1] * factor
+
+
+def _within_int16(place: float) -> int:
+    return min(max(round(place), -(2**15)), 2**15 - 1)
 
 
 def rotate_quarter(image: Image, angle: Angle) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -37,7 +38,7 @@ def scored_quads_of(
 
     Each with its score: the mean probability, 0..1, before it grew.
     """
-    mask = (probabilities > rules.thresh).astype(np.uint8) * 255
+    mask = (probabilities > rules.thresh).view(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     quads = []
     for contour in contours[: rules.max_candidates]:
@@ -60,18 +61,17 @@ def scored_quads_of(
 def mean_inside(probabilities: Tensor, corners: Corners) -> float:
     """Mean probability 0..1 of the pixels inside the quadrilateral, drawn within its own bounding box."""
     height, width = probabilities.shape
-    left = _clamp(np.floor(corners[:, 0].min()), width - 1)
-    right = _clamp(np.ceil(corners[:, 0].max()), width - 1)
-    top = _clamp(np.floor(corners[:, 1].min()), height - 1)
-    bottom = _clamp(np.ceil(corners[:, 1].max()), height - 1)
+    xs, ys = corners.T.tolist()
+    left, right = _clamp(math.floor(min(xs)), width - 1), _clamp(math.ceil(max(xs)), width - 1)
+    top, bottom = _clamp(math.floor(min(ys)), height - 1), _clamp(math.ceil(max(ys)), height - 1)
     mask = np.zeros((bottom - top + 1, right - left + 1), dtype=np.uint8)
-    shifted = corners - np.array([left, top], dtype=np.float32)
-    cv2.fillPoly(mask, [shifted.astype(np.int32)], (1,))
-    return float(cv2.mean(probabilities[top : bottom + 1, left : right + 1], mask)[0])
+    shifted = [[int(x - left), int(y - top)] for x, y in zip(xs, ys, strict=True)]
+    cv2.fillPoly(mask, [np.array(shifted, dtype=np.int32)], (1,))
+    return cv2.mean(probabilities[top : bottom + 1, left : right + 1], mask)[0]
 
 
-def _clamp(value: np.floating[npt.NBitBase], high: int) -> int:
-    return min(max(int(value), 0), high)
+def _clamp(value: int, high: int) -> int:
+    return min(max(value, 0), high)
 
 
 def _unclip(corners: Corners, ratio: float) -> npt.NDArray[np.int32] | None:
@@ -87,7 +87,8 @@ def _to_page(corners: Corners, probabilities: Tensor, page_width: int, page_heig
     """Scale from map to page. The clamp is to the far edge itself, not to the last pixel."""
     height, width = probabilities.shape
     # In 64 bits: a corner that lies halfway between two pixels in 32 bits is a pixel away in the reference.
-    exact = corners.astype(np.float64)
-    scaled_x = np.clip(np.rint(exact[:, 0] * (page_width / width)), 0, page_width)
-    scaled_y = np.clip(np.rint(exact[:, 1] * (page_height / height)), 0, page_height)
-    return np.stack([scaled_x, scaled_y], axis=1).astype(np.int16)
+    across, down = page_width / width, page_height / height
+    scaled = [
+        [_clamp(round(x * across), page_width), _clamp(round(y * down), page_height)] for x, y in corners.tolist()
+    ]
+    return np.array(scaled, dtype=np.int16)

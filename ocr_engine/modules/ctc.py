@@ -61,10 +61,9 @@ def decode_best(best: Classes, scores: Tensor, alphabet: Alphabet, *, share: flo
     if not len(places):
         return Reading(text="", score=0.0)
     letters = [alphabet.characters[entry] for entry in best[places].tolist()]
-    return Reading(
-        text="".join(letters),
-        score=float(scores[places].mean()),
+    text = "".join(letters)
+    columns = places.tolist()
+    if len(text) != len(letters):
         # A dictionary entry may be more than one code point.
-        columns=tuple(place for place, entry in zip(places.tolist(), letters, strict=True) for _ in entry),
-        steps=len(best) * share,
-    )
+        columns = [place for place, entry in zip(columns, letters, strict=True) for _ in entry]
+    return Reading(text=text, score=float(scores[places].mean()), columns=tuple(columns), steps=len(best) * share)

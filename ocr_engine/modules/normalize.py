@@ -31,5 +31,5 @@ def half_range() -> Tensor:
 
 def write_planes(image: Image, tables: Tensor, out: Tensor) -> None:
     """Look every channel of image (h, w, 3) up in its table; write the planes to out (3, h, w)."""
-    for channel, table in enumerate(tables):
-        cv2.LUT(cv2.extractChannel(image, channel), table, dst=out[channel])
+    for plane, table, target in zip(cv2.split(image), tables, out, strict=True):
+        cv2.LUT(plane, table, dst=target)

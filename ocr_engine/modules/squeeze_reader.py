@@ -17,7 +17,7 @@ from ocr_engine.modules.line_reader import ReadLines
 from ocr_engine.modules.normalize import half_range, write_planes
 from ocr_engine.modules.squeeze import HEIGHT_PX, SqueezeRule, batches_of, better, needs_second_look, width_of
 from ocr_engine.runtimes import Runtime
-from ocr_engine.types import Image, Polygon, Reading
+from ocr_engine.types import Classes, Image, Polygon, Reading, Tensor
 
 # Of a line's height, at both ends: a box that is cut close loses half of its first letter. Boxes are reported as found.
 _MARGIN = 0.15
@@ -105,21 +105,21 @@ class SqueezeReader:
             batches,
             cost=lambda chosen: len(chosen) * widths[chosen[0]],
         )
-        readings = {
-            at: reading
-            for chosen, batch in zip(batches, found, strict=True)
-            for at, reading in zip(chosen, batch, strict=True)
+        best = {
+            at: one for chosen, batch in zip(batches, found, strict=True) for at, one in zip(chosen, batch, strict=True)
         }
-        return [readings[at] for at in range(len(crops))]
+        # All at once: a call of the network empties the processor's caches, and decoding behind it takes five times as
+        # long.
+        return [decode_best(*best[at], self._alphabet) for at in range(len(crops))]
 
-    def _run(self, crops: Sequence[Image], width: int) -> list[Reading]:
-        """Run the network once on crops that are stretched to this width in pixels."""
+    def _run(self, crops: Sequence[Image], width: int) -> list[tuple[Classes, Tensor]]:
+        """The best class of each step and its probability, for crops that are stretched to this width in one call."""
         batch = np.empty((len(crops), 3, HEIGHT_PX, width), dtype=np.float32)
         for planes, crop in zip(batch, crops, strict=True):
             resized = np.asarray(cv2.resize(crop, (width, HEIGHT_PX)), dtype=np.uint8)
             write_planes(resized, self._tables, planes)
         classes, scores = self._runtime.best(batch)
-        return [decode_best(one, score, self._alphabet) for one, score in zip(classes, scores, strict=True)]
+        return list(zip(classes, scores, strict=True))
 
 
 def _area(polygon: Polygon) -> float:

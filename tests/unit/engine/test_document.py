@@ -51,6 +51,17 @@ def test_a_jpeg_is_decoded_as_the_reference_does() -> None:
     assert np.array_equal(only_page(data), expected)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "WEBP"])
+def test_a_system_that_cannot_name_a_picture_reads_the_same_pixels(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(name: str) -> int:
+        raise OSError
+
+    data = encoded(sheet(), kind)
+    expected = only_page(data)
+    monkeypatch.setattr("os.memfd_create", refused, raising=False)
+    assert np.array_equal(only_page(data), expected)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_exif_orientation_is_honoured(kind: str) -> None:
     exif = PIL.Image.Exif()

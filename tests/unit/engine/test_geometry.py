@@ -135,3 +135,15 @@ def test_a_line_that_lies_straight_is_cut_out_as_the_warp_of_the_reference_gives
         warp = crop_quad(page, box)
         assert crop is not None and warp is not None
         assert np.array_equal(crop, warp)
+
+
+def test_corners_a_hair_off_whole_pixels_are_no_reason_to_warp(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = noise(400, 700)
+    box = np.array([(524, 64), (585, 64), (585, 82), (524, 82)], dtype=np.int16)
+    corners = order_corners(np.array(box, dtype=np.float32) - np.float32(6e-5))
+    monkeypatch.setattr(geometry, "min_area_quad", lambda *_: corners)
+    crop = crop_quad(page, box)
+    monkeypatch.setattr(geometry, "_slice", lambda *_: None)
+    warp = crop_quad(page, box)
+    assert crop is not None and np.shares_memory(crop, page)
+    assert warp is not None and np.array_equal(crop, warp)
