@@ -12,7 +12,6 @@ from typing import Self
 from ocr_engine.crew import Crew
 from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
-from ocr_engine.heap import pages_a_trim
 from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
 from ocr_engine.lookahead import one_ahead
 from ocr_engine.model_choice import choose_models
@@ -212,7 +211,6 @@ class OCREngine:
             unwarper=unwarper,
             detector=self._detector(loader, files),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
-            pages_a_trim=pages_a_trim(loader.plan.threads),
         )
 
     def _detector(self, loader: ModelLoader, files: Mapping[str, ModelFiles]) -> Detector:

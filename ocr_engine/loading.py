@@ -87,12 +87,13 @@ class ModelLoader:
         self.labels = {use: files.label for use, files in found.items()}
         return found
 
-    def open(self, files: ModelFiles, *, streams: int = 1) -> Runtime:
-        """Load one network, to be run by `streams` threads at once, which share the engine's.
+    def open(self, files: ModelFiles, *, streams: int = 1, few_shapes: bool = False) -> Runtime:
+        """Load one network, to be run by `streams` threads at once, which share the engine's; see `RuntimePlan`.
 
         Raises: DeviceUnavailable; ModelUnavailable: the runtime cannot load it.
         """
-        plan = replace(self.plan, streams=streams, characters=files.config.characters or ())
+        characters = files.config.characters or ()
+        plan = replace(self.plan, streams=streams, characters=characters, few_shapes=few_shapes)
         params = files.params
         runtime = open_onnx(plan, files) if params is None else open_paddle(plan, files.model, params)
         self.precision = runtime.precision
@@ -127,12 +128,14 @@ class ModelLoader:
         self, files: ModelFiles, *, effort: float, crew: Crew, classifier: LineOrientationClassifier | None
     ) -> SqueezeReader:
         """The recogniser in our own way to read lines. Raises: as `open`."""
-        runtime, alphabet = self._open_with_dictionary(files, crew)
+        runtime, alphabet = self._open_with_dictionary(files, crew, few_shapes=True)
         check_classes(runtime.run(np.zeros((1, 3, HEIGHT_PX, BUCKET_PX), dtype=np.float32)).shape[2], alphabet)
         return SqueezeReader(runtime, alphabet, rule=rule_of(effort), crew=crew, classifier=classifier)
 
-    def _open_with_dictionary(self, files: ModelFiles, crew: Crew | None) -> tuple[Runtime, Alphabet]:
-        runtime = self.open(files, streams=self.plan.threads if crew else 1)
+    def _open_with_dictionary(
+        self, files: ModelFiles, crew: Crew | None, *, few_shapes: bool = False
+    ) -> tuple[Runtime, Alphabet]:
+        runtime = self.open(files, streams=self.plan.threads if crew else 1, few_shapes=few_shapes)
         return runtime, _alphabet(runtime.metadata, files)
 
     def _advice(self, missing: Sequence[Model]) -> str:

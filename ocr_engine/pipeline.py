@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from typing import Protocol
 
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
 from ocr_engine.geometry import rotate_quarter, sort_boxes
-from ocr_engine.heap import give_back
+from ocr_engine.heap import Heap
 from ocr_engine.modules.cascade import Detector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
 from ocr_engine.modules.line_reader import LineReader, ReadLines
@@ -41,17 +40,14 @@ class Pipeline:
         *,
         detector: Detector,
         reader: LineReader,
-        pages_a_trim: int,
         orientation: OrientationClassifier | None = None,
         unwarper: Unwarper | None = None,
     ) -> None:
-        """`pages_a_trim`: after so many pages the heap is handed back."""
         self._orientation = orientation
         self._unwarper = unwarper
         self._detector = detector
         self._reader = reader
-        self._pages_a_trim = pages_a_trim
-        self._pages = count(1)
+        self._heap = Heap()
 
     def begin(self, page: Image, settings: PageSettings, origin: PageOrigin) -> Callable[[], OCRResult]:
         """Turn, flatten and search one page (H, W, 3) BGR; what is returned reads its lines.
@@ -110,8 +106,7 @@ class Pipeline:
         except MemoryError as error:
             raise OutOfMemory from error
         finally:
-            if next(self._pages) % self._pages_a_trim == 0:
-                give_back()
+            self._heap.settle()
 
     def _turn_upright(self, page: Image, settings: PageSettings) -> tuple[Angle | None, Image]:
         """The angle found, None when orientation is off, and the page turned by it."""

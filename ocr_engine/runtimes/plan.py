@@ -117,7 +117,7 @@ class RuntimePlan:
     min_subgraph_size: operators. mkldnn_cache_capacity: input shapes kept by oneDNN.
     enable_hpi: PaddleX's own choice of the fastest. config: what `engine_config` says for this runtime, which wins over
     the rest. compiled_dir: where OpenVINO's compiled networks are kept; None: nowhere. characters: the dictionary of a
-    recogniser whose weights do not carry it.
+    recogniser whose weights do not carry it. few_shapes: the same few shapes of batches come again and again.
     """
 
     name: str
@@ -136,6 +136,7 @@ class RuntimePlan:
     config: Mapping[str, object] = field(default_factory=dict)
     compiled_dir: Path | None = None
     characters: tuple[str, ...] = ()
+    few_shapes: bool = False
 
 
 def is_installed(name: str) -> bool:

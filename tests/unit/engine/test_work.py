@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ocr_engine import OCREngine, loading
+from ocr_engine.heap import Heap
 from ocr_engine.modules.squeeze import HEIGHT_PX
 from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes import Runtime
@@ -184,15 +185,22 @@ def test_lines_of_equal_width_read_together_as_they_read_alone(name: str) -> Non
     assert np.abs(scores - np.concatenate([score for _, score in alone])).max() < 1e-5
 
 
-@pytest.mark.parametrize(("threads", "pages"), [(1, 16), (2, 4)])
-def test_the_heap_is_handed_back_every_sixteen_pages_by_one_thread_and_every_four_by_two(
-    monkeypatch: pytest.MonkeyPatch, threads: int, pages: int
-) -> None:
-    """Each time costs the faults of a whole page; too seldom leaves holes, the more the more threads there are."""
+def test_the_heap_is_handed_back_once_the_process_has_grown_by_a_quarter_of_a_gigabyte() -> None:
+    """Each time costs the faults of a whole page; too seldom leaves hundreds of megabytes of holes."""
     handed_back: list[int] = []
-    blank = np.full((64, 64, 3), 255, dtype=np.uint8)
-    with OCREngine(cpu_threads=threads) as engine:
-        monkeypatch.setattr("ocr_engine.pipeline.give_back", lambda: handed_back.append(1))
-        for _ in range(2 * pages - 1):
-            engine.predict(blank)
-    assert len(handed_back) == 1
+    resident_mb = iter([300, 500, 551, 350, 590, 320, 571, 330])
+    heap = Heap(resident=lambda: next(resident_mb) * 2**20, trim=lambda: handed_back.append(1))
+    counts = []
+    for _ in range(5):
+        heap.settle()
+        counts.append(len(handed_back))
+    # 500 is within the bound; 551 is not, and leaves 350; 590 is within; at 320 the bound sinks, so that 571 is not.
+    assert counts == [0, 1, 1, 1, 2]
+
+
+def test_every_page_settles_the_heap(monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[int] = []
+    monkeypatch.setattr(Heap, "settle", lambda self: settled.append(1))
+    with OCREngine(cpu_threads=1) as engine:
+        engine.predict([np.full((64, 64, 3), 255, dtype=np.uint8)] * 3)
+    assert len(settled) == 3
