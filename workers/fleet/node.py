@@ -66,7 +66,7 @@ def celery_arguments(*, device: str, role: str) -> list[str]:
     name = names.QUEUE_IO if role == "io" else names.queue_of(device)
     queues = names.QUEUES_OF_IO if role == "io" else names.queues_served_by(device)
     return [
-        *("-m", "celery", "--app", "workers.app", "worker", "--loglevel", "WARNING"),
+        *("-m", "celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "WARNING"),
         *("--hostname", f"{name}.{os.getpid()}@%h", "--queues", ",".join(queues)),
         # Gossip, mingle and heartbeats are chatter over pub/sub that this system does not read.
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),

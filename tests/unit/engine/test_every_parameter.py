@@ -177,9 +177,9 @@ def observe(page: Image) -> Iterator[Observe]:
 
     opened = ModelLoader.open
 
-    def recording(loader: ModelLoader, files: ModelFiles, *, streams: int = 1) -> Runtime:
+    def recording(loader: ModelLoader, files: ModelFiles, *, streams: int = 1, few_shapes: bool = False) -> Runtime:
         recorded.append(loader.plan)
-        return Recorded(opened(loader, files, streams=streams))
+        return Recorded(opened(loader, files, streams=streams, few_shapes=few_shapes))
 
     def observed(options: Options) -> tuple[object, ...]:
         recorded.clear()
