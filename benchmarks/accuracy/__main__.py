@@ -1,6 +1,7 @@
 """`python -m benchmarks.accuracy`: every profile and the switches worth telling, on pages whose text is known.
 
-All with the same PP-OCRv6 small weights; `default` has its quick detector before them. Pages come from `--data`, else they are drawn.
+All with the same PP-OCRv6 small weights; `default` has its quick detector before them. Pages come from `--data`, else
+they are drawn.
 """
 
 from __future__ import annotations
