@@ -65,7 +65,8 @@ class Counted:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+def made(monkeypatch: pytest.MonkeyPatch) -> list[CountingRuntime]:
+    """The networks of every engine that is built, in the order in which they are loaded."""
     made: list[CountingRuntime] = []
 
     def counting(plan: RuntimePlan, weights: Weights) -> Runtime:
@@ -73,6 +74,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
         return made[-1]
 
     monkeypatch.setattr(loading, "open_onnx", counting)
+    return made
+
+
+@pytest.fixture
+def counted(made: list[CountingRuntime]) -> Counted:
     engine = OCREngine(cpu_threads=2)
     for runtime in made:
         runtime.shapes.clear()
@@ -136,14 +142,7 @@ def test_a_huge_page_is_no_more_than_the_cap_to_the_detector(counted: Counted) -
     assert [max(shape[2:]) for shape in counted.careful.shapes] in ([], [1600], [1600, 1984])
 
 
-def test_a_careful_look_at_large_text_is_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[CountingRuntime] = []
-
-    def counting(plan: RuntimePlan, weights: Weights) -> Runtime:
-        made.append(CountingRuntime(open_onnx(plan, weights)))
-        return made[-1]
-
-    monkeypatch.setattr(loading, "open_onnx", counting)
+def test_a_careful_look_at_large_text_is_one_look(made: list[CountingRuntime]) -> None:
     large = cv2.resize(bgr(sheet()), (2250, 1600))
     with OCREngine(cpu_threads=1, effort=1.0, use_doc_orientation_classify=False) as engine:
         made[1].shapes.clear()
