@@ -65,7 +65,7 @@ def read_config(content: bytes, *, where: str) -> ModelConfig:
     """Read an `inference.yml`. Nothing in it is ever run. Raises: ModelUnavailable naming `where` and what is wrong."""
     if len(content) > _MAX_BYTES:
         raise ModelUnavailable(f"{where} has {len(content)} bytes; a model's description has at most {_MAX_BYTES}")
-    # Here, because the packaged models of the default profile have no such file.
+    # Here, because a model without such a file does without the library too.
     import yaml
 
     # The base loader makes texts, lists and mappings and nothing else; tags are ignored, so a dictionary's plain ~, =
