@@ -9,12 +9,18 @@ import structlog
 
 
 def configure_logs(log_format: str, *, level: int = logging.INFO) -> None:
-    """Send our events and other libraries' records, from warnings up, to standard error."""
+    """Send our events and other libraries' records, from warnings up, to standard error.
+
+    Errors come as Python prints them, never with the local variables: those hold documents and secrets, and drawing a
+    thousand frames of them takes seconds.
+    """
     for_machines = log_format == "json"
     renderers: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if for_machines
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[

@@ -31,10 +31,10 @@ from producer.direct import Producer
 from producer.intake import ProducerLimits
 from producer.settings import load_settings
 from tests.faults.caseload import FILENAME, FaultlessRun
-from tests.faults.collect import Collector
+from tests.faults.collect import Collector, settled
 from tests.faults.commands import READ, Command, document
 from tests.faults.engine import DIR_VARIABLE, Desk, StandInEngine
-from tests.faults.ledger import Expected, Violation, violations
+from tests.faults.ledger import Expected, Violation
 from tests.servers.process import ServerProcess
 from workers import failpoints
 from workers.heartbeat import LeaseTimes, PageBounds
@@ -134,7 +134,7 @@ class Bench:
 
     def violations(self) -> list[Violation]:
         """The ledger's answer."""
-        return violations(self.collector.facts(self.accepted, ()))
+        return settled(lambda: self.collector.facts(self.accepted, ()))
 
 
 def processor(

@@ -15,10 +15,10 @@ from producer.contract.errors import NotFound, Unavailable
 from producer.contract.jobs import Job, JobError, JobRequest
 from producer.requests import parse_request
 from producer.settings import Settings
-from tests.faults.collect import Collector
+from tests.faults.collect import Collector, settled
 from tests.faults.commands import READ, Command, document
 from tests.faults.engine import Desk, StandInEngine
-from tests.faults.ledger import TERMINAL, Expected, Violation, digest, violations
+from tests.faults.ledger import TERMINAL, Expected, Violation, digest
 from tests.faults.receiver import FaultyReceiver
 from tests.faults.redis_control import RedisControl
 from tests.servers.process import wait_until
@@ -124,8 +124,7 @@ class Caseload:
 
     def settle(self) -> list[Violation]:
         """The ledger's answer about everything since `forget_all`."""
-        received = self.receiver.received()[self._received_before :]
-        return violations(self.collector.facts(self.accepted, received))
+        return settled(lambda: self.collector.facts(self.accepted, self.receiver.received()[self._received_before :]))
 
     def forget_all(self) -> None:
         """Delete every job there is, and begin a new ledger."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from producer.contract import names
 from producer.contract.errors import NotFound
 from producer.contract.jobs import Event
 from producer.contract.ports import JobStore, ObjectStore
-from tests.faults.ledger import TERMINAL, Expected, Facts, Found, Told, digest
+from tests.faults.ledger import TERMINAL, Expected, Facts, Found, Told, Violation, digest, violations
 from tests.faults.receiver import Received
+from tests.servers.process import POLL_S
 
 UNACKED = f"{KEY_PREFIX}unacked"
 WEBHOOKS = f"{PREFIX}webhooks"
@@ -25,6 +27,7 @@ WEBHOOKS = f"{PREFIX}webhooks"
 _LASTING = re.compile(rf"{PREFIX}(due|queues|webhooks|keep|dead|ready:.*)|{KEY_PREFIX}(_kombu\.binding.*|unacked.*)")
 _OF_A_POOL = "pymp-*"  # where a living node's pool keeps its sockets; a killed one leaves it empty
 _PAGE_NUMBER = re.compile(r"/pages/(\d{5})\.json$")
+SETTLED_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,3 +121,15 @@ class Collector:
 def told_by(request: Received) -> Told:
     """What a webhook says: about which job, under which id."""
     return Told(job_id=str(json.loads(request.body)["data"]["id"]), webhook_id=request.webhook_id)
+
+
+def settled(look: Callable[[], Facts]) -> list[Violation]:
+    """The ledger's answer as soon as it is even, the last one after SETTLED_S.
+
+    All may look quiet while the message of a lost child goes from one list to another: it then comes once more, finds
+    that there is no work, and is gone. What is broken stays so.
+    """
+    deadline = time.monotonic() + SETTLED_S
+    while (found := violations(look())) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    return found

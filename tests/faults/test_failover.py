@@ -17,11 +17,11 @@ from producer.contract.errors import NotFound, Unavailable
 from producer.contract.jobs import JobRequest
 from producer.settings import Settings
 from tests.faults.caseload import DRAINED_S, FILENAME, FaultlessRun
-from tests.faults.collect import Collector
+from tests.faults.collect import Collector, settled
 from tests.faults.commands import document, sleep
 from tests.faults.engine import Desk
 from tests.faults.fleet import SHORT_TIMES
-from tests.faults.ledger import Expected, violations
+from tests.faults.ledger import Expected
 from tests.faults.nodes import Node, nothing_left, stand_in
 from tests.servers.process import wait_until
 from tests.servers.sentinel import Watched, watched_redis
@@ -64,7 +64,7 @@ def test_a_failover_while_jobs_run_costs_nothing(watched: Watched, tmp_path: Pat
             objects=connect_objects(settings),
         )
         wait_until(lambda: is_over(collector, accepted), node.tail, timeout_s=DRAINED_S)
-        assert violations(collector.facts(accepted, [])) == []
+        assert settled(lambda: collector.facts(accepted, [])) == []
     producer.close()
 
 

@@ -21,11 +21,11 @@ from producer.direct import Producer
 from producer.settings import Settings
 from tests.acceptance.conftest import nothing_is_left, processes
 from tests.faults.caseload import DRAINED_S, FILENAME, FaultlessRun
-from tests.faults.collect import Collector
+from tests.faults.collect import Collector, settled
 from tests.faults.commands import document, sleep
 from tests.faults.engine import DIR_VARIABLE, Desk
 from tests.faults.fleet import SHORT_TIMES
-from tests.faults.ledger import Expected, violations
+from tests.faults.ledger import Expected
 from tests.faults.nodes import STAND_IN
 from tests.servers.moto_s3 import MotoServer
 from tests.servers.process import ServerProcess, wait_until
@@ -120,7 +120,7 @@ def test_two_hosts_share_the_work_and_the_loss_of_one_costs_nothing(hosts: Hosts
     wait_until(lambda: len(hosts.readers()) == 2, lambda: "one host reads all", timeout_s=READY_S)
     hosts.lose("second")
     wait_until(lambda: is_over(hosts, accepted), lambda: str(hosts.producer.fleet()), timeout_s=DRAINED_S)
-    assert violations(hosts.collector.facts(accepted, [])) == []
+    assert settled(lambda: hosts.collector.facts(accepted, [])) == []
 
 
 def is_over(hosts: Hosts, accepted: dict[str, Expected]) -> bool:
