@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -39,9 +38,7 @@ class DetectorCascade:
         self._redo_from = redo_from
 
     def detect(self, image: Image, settings: DetectionSettings) -> list[Polygon]:
-        """See `Detector`. The quick one looks as closely at once as the careful one does where text is small."""
-        closely = max(settings.max_side_limit, settings.finer_side_limit)
-        found = self._quick.detect_scored(image, replace(settings, max_side_limit=closely, finer_side_limit=0))
+        found = self._quick.detect_scored(image, settings)
         if is_unsure([score for _, score in found], redo_from=self._redo_from):
             return self._careful.detect(image, settings)
         return [polygon for polygon, _ in found]

@@ -136,9 +136,8 @@ def test_a_page_of_short_lines_costs_fewer_calls_than_lines(counted: Counted) ->
 def test_a_huge_page_is_no_more_than_the_cap_to_the_detector(counted: Counted) -> None:
     with counted.engine as engine:
         engine.predict_page(bgr(sheet(LINES[:1], size=(3000, 4000))))
-    # The quick detector's cap, 2000, to the nearest multiple of the stride. The careful one begins at 1600, and looks
-    # once more where text is small there.
-    assert [max(shape[2:]) for shape in counted.quick.shapes] == [1984]
+    # Both look once more, at 2000 to the nearest multiple of the stride, where text is small at 1600.
+    assert [max(shape[2:]) for shape in counted.quick.shapes] in ([1600], [1600, 1984])
     assert [max(shape[2:]) for shape in counted.careful.shapes] in ([], [1600], [1600, 1984])
 
 
