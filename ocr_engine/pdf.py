@@ -65,6 +65,10 @@ class PdfDocument(Document):
                 raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
             rows = np.frombuffer(picture.samples_mv, dtype=np.uint8).reshape(picture.height, picture.stride)
             rgb = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)
+            if page.get_images():
+                # MuPDF keeps what it decoded for a page that shows it again, up to 256 MB. A scan has its own. The
+                # fonts go with the pictures and cost 5 ms.
+                _mupdf.TOOLS.store_shrink(100)
             return np.ascontiguousarray(rgb[:, :, ::-1])
 
     def own_text(self, index: int) -> OwnText:

@@ -25,7 +25,8 @@ from benchmarks.speed.rounds import EngineFailed, Job, Round, run_round
 from benchmarks.speed.stages import measure_long_document, profile_stages
 
 _SHORT_PAGES, _SHORT_ROUNDS, _FULL_ROUNDS, _DRAWN_PAGES = 5, 2, 3, 20
-_SHORT_DOCUMENT, _LONG_DOCUMENT = 16, 500
+# Pages of a short document and of a long one.
+_DOCUMENTS, _FULL_DOCUMENTS = (5, 10), (10, 500)
 # Peers do not turn pages. `make accuracy` reads these.
 _LEFT_OUT = ("rotated",)
 
@@ -56,6 +57,7 @@ def main() -> None:
         for lane in list(lanes.values())[:: 1 if number % 2 == 0 else -1]:
             if lane.engine.name not in failed:
                 _run(lane, arguments, failed)
+    short, long = _FULL_DOCUMENTS if arguments.full else _DOCUMENTS
     tables = [_table(one, lanes, failed) for one in COMPARISONS]
     kind = "drawn" if arguments.data is None else "given"
     report.write(
@@ -63,11 +65,7 @@ def main() -> None:
         title=f"Speed on {len(pages)} {kind} pages",
         tables=tables,
         profile=profile_stages([page.path for page in pages]),
-        long=measure_long_document(
-            [page.path for page in pages],
-            arguments.work,
-            long_pages=_LONG_DOCUMENT if arguments.full else _SHORT_DOCUMENT,
-        ),
+        long=measure_long_document([page.path for page in _evenly(pages, short)], arguments.work, long_pages=long),
     )
     for one in tables:
         sys.stdout.write(f"\n{one.comparison.title}: {one.comparison.mode.value}\n\n{report.table(one)}")

@@ -19,8 +19,6 @@ from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 
-_SHORT_PAGES = 10
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stages:
@@ -32,7 +30,7 @@ class Stages:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongDocument:
-    """A document of ten pages and one that repeats them, before and after: processor time and memory."""
+    """A short document and a long one of the same pages: milliseconds of processor time a page, and memory."""
 
     short_pages: int
     long_pages: int
@@ -97,12 +95,12 @@ def profile_stages(pages: Sequence[Path]) -> Stages:
 
 
 def measure_long_document(pages: Sequence[Path], folder: Path, *, long_pages: int) -> LongDocument:
-    """Ten pages, `long_pages` of the same ones, and ten again, whose mean with the first takes out a drifting machine.
+    """A document of these pages, a long one that repeats them, and the short one again, against a machine that drifts.
 
-    Memory is the process's peak; the ten pages are read once before, so that they have the peak that they need.
+    Memory is the process's peak; the short one is read once before, so that it has the peak that it needs.
     """
     short, long = folder / "short.pdf", folder / "long.pdf"
-    _write_pdf(short, pages, _SHORT_PAGES)
+    _write_pdf(short, pages, len(pages))
     _write_pdf(long, pages, long_pages)
     with OCREngine() as engine:
         _cost_ms(engine, short)
@@ -112,7 +110,7 @@ def measure_long_document(pages: Sequence[Path], folder: Path, *, long_pages: in
         long_peak_mb = _peak_mb()
         after = _cost_ms(engine, short)
     return LongDocument(
-        short_pages=_SHORT_PAGES,
+        short_pages=len(pages),
         long_pages=long_pages,
         short_ms=(before + after) / 2,
         long_ms=spent,
@@ -128,10 +126,10 @@ def _cost_ms(engine: OCREngine, document: Path) -> float:
 
 
 def _write_pdf(path: Path, pages: Sequence[Path], count: int) -> None:
-    """The first ten of the pages, over and over, each an image as large as it is at 144 dpi."""
+    """`count` pages, these over and over, each an image as large as it is at 144 dpi."""
     with pymupdf.open() as document:
         for at in range(count):
-            image = pages[at % min(_SHORT_PAGES, len(pages))]
+            image = pages[at % len(pages)]
             size = pymupdf.Pixmap(str(image))
             page = document.new_page(width=size.width / 2, height=size.height / 2)
             page.insert_image(page.rect, filename=str(image))

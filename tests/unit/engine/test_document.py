@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import PIL.Image
+import pymupdf
 import pytest
 
 from ocr_engine import (
@@ -127,6 +128,18 @@ def test_a_pdf_page_is_rendered_at_144_dpi() -> None:
         assert (document.media_type, document.page_count) == (MediaType.PDF, 2)
         assert document.page_image(1).shape == (640, 900, 3)
         assert np.abs(document.page_image(1).astype(int) - bgr(sheet()).astype(int)).mean() < 2
+
+
+def test_the_decoded_picture_of_a_pdf_page_is_not_kept_and_fonts_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied: list[int] = []
+    monkeypatch.setattr(pymupdf.TOOLS, "store_shrink", emptied.append)
+    with pymupdf.open(stream=pdf(sheet())) as made:
+        made.new_page().insert_text((72, 72), "typed")
+        data = made.tobytes()
+    with open_document(data) as document:
+        for index in range(document.page_count):
+            document.page_image(index)
+            assert emptied == [100]
 
 
 def test_a_pdf_with_an_empty_password_opens() -> None:
