@@ -22,7 +22,7 @@ def test_eight_threads_get_byte_for_byte_what_one_gets(engine: OCREngine) -> Non
 
 def test_memory_rests_where_it_was_after_the_first_pages() -> None:
     """The short form of `make soak`; the long one is 500 pages of up to A4 at 300 dpi."""
-    command = [sys.executable, "-m", "benchmarks.soak", "--pages", "32", "--mark", "16", "--largest", "0.2"]
+    command = [sys.executable, "-m", "benchmarks.soak", "--pages", "64", "--mark", "32", "--largest", "0.2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "after 16 pages" in done.stdout
