@@ -76,7 +76,7 @@ def _pages(arguments: argparse.Namespace) -> Iterator[Image]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pages", type=int, default=500)
-    parser.add_argument("--mark", type=int, default=100, help="the page after which it must not grow")
+    parser.add_argument("--mark", type=int, default=100, help="the page after which it must not grow, two or more")
     parser.add_argument("--every", type=int, default=50)
     parser.add_argument("--largest", type=float, default=1.0, help="share of A4 at 300 dpi that the largest page has")
     parser.add_argument("--profile", default="default")
