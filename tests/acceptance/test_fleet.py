@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from producer.client import OcrFleetClient
-from producer.contract.errors import Unavailable
+from producer.contract.errors import InvalidRequest
 from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.jobs import JobState
 from tests.acceptance.conftest import nothing_is_left, running, wait_until
@@ -110,6 +110,6 @@ def test_a_worker_that_is_killed_is_gone_from_the_fleet_and_replaced(fleet: Syst
 
 
 def test_a_device_that_is_not_there_ends_the_start_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="worker gpu:0"), running(tmp_path, devices=("gpu:0",)):
+    with pytest.raises(InvalidRequest, match="gpu:0 is not on this machine"), running(tmp_path, devices=("gpu:0",)):
         pytest.fail("it started")
     nothing_is_left(tmp_path)

@@ -26,7 +26,7 @@ def run_node(*, device: str, processes: int, role: str) -> None:
     if device == AUTO:
         device = detect(worker.device_dir)[0]
     try:
-        pinned = node_environment(device=_checked(device, worker), processes=processes, role=role)
+        pinned = node_environment(device=checked(device, worker), processes=processes, role=role)
         addresses(load_settings())
     except (InvalidRequest, NotVisible) as error:
         _refuse(str(error), status=2)
@@ -36,7 +36,7 @@ def run_node(*, device: str, processes: int, role: str) -> None:
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | pinned)
 
 
-def _checked(device: str, worker: WorkerSettings) -> str:
+def checked(device: str, worker: WorkerSettings) -> str:
     """The device with its number. Raises: InvalidRequest: it is no device, or not on this machine."""
     if not DEVICE.fullmatch(device):
         raise InvalidRequest(f"{device!r} is no device; say `cpu`, `gpu`, `gpu:0`, `npu:0`, or `auto`")

@@ -29,6 +29,7 @@ from workers.fleet.care import Care, NodeSeen
 from workers.fleet.child_process import Spawner
 from workers.fleet.devices import detect
 from workers.fleet.embedded_redis import EmbeddedRedis
+from workers.fleet.node import checked
 from workers.fleet.node_plans import node_plans
 from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.fleet.rolling import Roll
@@ -106,7 +107,10 @@ class System:
         self.stop()
 
     def start(self) -> None:
-        """Start every part and wait until the API is ready. Raises: Unavailable."""
+        """Start every part and wait until the API is ready. Raises: Unavailable; InvalidRequest: no such device."""
+        for device in self._devices:
+            # A node checks it too. That it ends is only seen here if it does before the API is ready.
+            checked(device, WorkerSettings())
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
         self._addresses = {
