@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 # Over what the process had after the heap was last handed back. The page after faults its memory in again: 100 ms of
-# processor time. Over 91 pages of all sizes 250 MB peak at 1.08 GB with one thread and hand back 25 times; handed
+# processor time. Over 91 pages of all sizes 250 MB peaked at 1.08 GB with one thread and handed back 25 times; handed
 # back every 4 pages, 1.18 GB and 2 % more time; every 16, 1.33 GB and the same time.
-_GROWTH_BYTES = 250 * 2**20
+_GROWTH_BYTES = 200 * 2**20
 _STATM = Path("/proc/self/statm")
 _PAGE_BYTES = 4096
 

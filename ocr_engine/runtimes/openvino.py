@@ -23,10 +23,11 @@ from ocr_engine.runtimes.weights import Weights
 from ocr_engine.types import Classes, Tensor
 
 _PRECISIONS = ("f32", "bf16")
-# Numbers in a batch above which its memory is not kept: a page is above, and a line of more than 1600 pixels.
-_LARGE = 3 * 48 * 1600
-# Rows in a call of the classifier are a multiple of this: every other number would be one more shape to plan.
-_ROWS = 16
+# Numbers in a batch above which its memory is not kept: a page is above, and a line of more than 800 pixels.
+_LARGE = 3 * 48 * 800
+# Rows in a call of the classifier are a multiple of the first, as every other number would be one more shape to plan,
+# and at most the second: more are no faster, and all classes of a row take 75 kB twice.
+_ROWS, _MOST_ROWS = 16, 64
 _Result = TypeVar("_Result")
 
 
@@ -116,11 +117,10 @@ class OpenVinoRuntime:
             return likely[at], scores, doubt, outputs[0][doubt]
 
         classes, scores, doubt, steps = self._network.infer(batch, among_likely)
-        if len(steps):
-            rows = np.zeros((-(-len(steps) // _ROWS) * _ROWS, steps.shape[1]), dtype=np.float32)
-            rows[: len(steps)] = steps
-            found = self._head.infer(rows, lambda outputs: best_of(outputs[0][None, : len(steps)]))
-            classes[doubt], scores[doubt] = found[0][0], found[1][0]
+        parts = [steps[at : at + _MOST_ROWS] for at in range(0, len(steps), _MOST_ROWS)]
+        if parts:
+            found = [_best_of_all(self._head, part) for part in parts]
+            classes[doubt], scores[doubt] = (np.concatenate(each) for each in zip(*found, strict=True))
         return classes, scores
 
 
@@ -175,6 +175,14 @@ class _Requests:
         finally:
             for request in idle:
                 self._free.put(request)
+
+
+def _best_of_all(head: _Requests, steps: Tensor) -> tuple[Classes, Tensor]:
+    """The best class of each step (n, d) and its probability, by the whole classifier."""
+    rows = np.zeros((-(-len(steps) // _ROWS) * _ROWS, steps.shape[1]), dtype=np.float32)
+    rows[: len(steps)] = steps
+    classes, scores = head.infer(rows, lambda outputs: best_of(outputs[0][None, : len(steps)]))
+    return classes[0], scores[0]
 
 
 def _first(outputs: Any) -> Tensor:

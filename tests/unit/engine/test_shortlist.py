@@ -82,6 +82,19 @@ def test_few_steps_of_a_latin_line_are_compared_with_all_classes(compared: list[
     assert sum(compared) <= max(batch.shape[3] / 8 / 5, 16)
 
 
+def test_many_doubted_steps_are_compared_in_several_calls_of_bounded_size(compared: list[int]) -> None:
+    """All classes of a step take 75 kB twice, and a network keeps the memory of its largest call."""
+    runtime = OpenVinoRuntime(weights(), PLAN)
+    batch = np.tile(line(MIXED), (6, 1, 1, 1))
+    all_classes, all_scores = best_of(runtime.run(batch))
+    compared.clear()
+    classes, scores = runtime.best(batch)
+    assert np.array_equal(classes, all_classes)
+    assert np.abs(scores - all_scores).max() < 0.01
+    assert len(compared) > 1
+    assert max(compared) == 64
+
+
 def test_exact_arithmetic_compares_every_step_with_all_classes(compared: list[int]) -> None:
     runtime = OpenVinoRuntime(weights(), replace(PLAN, exact=True))
     batch = line(MIXED)
