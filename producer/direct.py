@@ -309,6 +309,11 @@ class Producer:
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""
+        with self.open_result(job_id) as stream:
+            return stream.read()
+
+    def open_result(self, job_id: str) -> BinaryIO:
+        """The same as a stream, which the caller closes: a long document has a large one. Raises: as `result`."""
         job = self.status(job_id)
         if not job.status.is_terminal:
             raise NotFinished(f"job {job_id} is {job.status}; wait for it and ask again")
@@ -316,7 +321,7 @@ class Producer:
             error = job.error
             raise JobFailed(error.code if error else job.status, error.message if error else f"the job is {job.status}")
         try:
-            return self._objects.get(names.result_key(job_id))
+            return self._objects.open(names.result_key(job_id))
         except NotFound as error:
             raise Expired() from error
 

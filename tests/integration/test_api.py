@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import threading
 
@@ -159,6 +160,35 @@ def test_results_come_when_the_job_is_done_and_not_before(
     assert client.page(job.id, 1) == b'{"page":1}'
     with pytest.raises(NotFound):
         client.page(job.id, 2)
+
+
+class CountedReads(io.BytesIO):
+    """A stream that remembers how much was asked of it at once."""
+
+    asked: list[int]
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.asked.append(-1 if size is None else size)
+        return super().read(size)
+
+
+def test_a_large_result_is_sent_in_pieces_and_is_never_whole_in_memory(
+    http: httpx.Client,
+    client: OcrFleetClient,
+    store: RedisJobStore,
+    objects: MemoryObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = client.submit(PNG, filename="page.png")
+    work(store, objects, job.id)
+    large = b'{"pages":[' + b'"0123456789",' * 100_000 + b'""]}'
+    stream = CountedReads(large)
+    stream.asked = []
+    monkeypatch.setattr(objects, "open", lambda key: stream)
+    answer = http.get(f"/v1/jobs/{job.id}/result")
+    assert (answer.content, answer.headers["Content-Type"]) == (large, "application/json")
+    assert 0 < min(stream.asked) <= max(stream.asked) < len(large) / 4
+    assert stream.closed
 
 
 def test_files_are_streamed_and_no_other_object_can_be_named(

@@ -127,7 +127,7 @@ def delete(job_id: JobId, producer: Connected) -> None:
 @router.get("/{job_id}/result", response_model=DocumentResult, responses=RESULTS)
 def result(job_id: JobId, producer: Connected) -> Response:
     """The document result."""
-    return Response(producer.result(job_id), media_type="application/json")
+    return _streamed(producer.open_result(job_id), "application/json")
 
 
 @router.get("/{job_id}/pages/{page}", response_model=PageResult, responses=RESULTS)
@@ -142,8 +142,11 @@ def file(job_id: JobId, name: FileName, producer: Connected, redirect: Redirect 
     address = producer.locate(job_id, name)
     if address and redirect:
         return RedirectResponse(address, status_code=307)
-    chunks = _chunks(producer.open(job_id, name))
-    return StreamingResponse(iterate_in_threadpool(chunks), media_type=names.media_type_of(name))
+    return _streamed(producer.open(job_id, name), names.media_type_of(name))
+
+
+def _streamed(stream: BinaryIO, media_type: str) -> Response:
+    return StreamingResponse(iterate_in_threadpool(_chunks(stream)), media_type=media_type)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
