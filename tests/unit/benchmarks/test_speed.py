@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from benchmarks.dataset import TextLine
@@ -24,7 +27,7 @@ from benchmarks.speed.report import (
     table,
 )
 from benchmarks.speed.rounds import EngineFailed, Job, Round, run_round
-from benchmarks.speed.stages import LongDocument, Stages
+from benchmarks.speed.stages import LongDocument, Stages, measure_long_document
 
 PAGE = Path("a.png")
 
@@ -95,6 +98,22 @@ def test_a_long_document_is_told_by_its_page_against_that_of_a_short_one() -> No
         short_pages=10, long_pages=40, short_ms=100.0, long_ms=103.0, short_peak_mb=700.0, long_peak_mb=710.0
     )
     assert "costs 1.030 of a page" in long_document(found)
+
+
+def test_the_peak_of_a_document_is_its_own_and_not_what_the_process_had_before(tmp_path: Path) -> None:
+    """The pages before it take a gigabyte and more: a document that grows would hide behind them."""
+    page = tmp_path / "page.png"
+    cv2.imwrite(str(page), np.full((200, 300, 3), 255, dtype=np.uint8))
+    before = np.ones(2**30, dtype=np.uint8)
+    assert int(before[-1]) == 1
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    del before
+    found = measure_long_document([page], tmp_path, long_pages=3)
+    assert (found.short_pages, found.long_pages) == (1, 3)
+    assert 100 < found.short_peak_mb < peak_mb - 256
+    assert 100 < found.long_peak_mb < peak_mb - 256
+    assert found.short_ms > 0
+    assert found.long_ms > 0
 
 
 def test_every_engine_is_found_by_its_name_and_every_comparison_names_engines() -> None:
