@@ -43,7 +43,7 @@ async def resolve_outside(host: str, port: int) -> str:
     """An address of `host`, all of whose addresses lead outside.
 
     The connection must be made to this very address: the next look-up of the name may answer differently.
-    Raises: InwardAddress; OSError when the name has no address.
+    Raises: InwardAddress; OSError when the name has no address; UnicodeError when it can be no name.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     places = [str(place[0]) for *_, place in found]

@@ -120,8 +120,9 @@ class OcrFleetClient:
 
         after: the id of the last event that was seen before.
         """
-        feed, left = EventFeed(job_id=job_id, after=after), TRIES
+        feed, left, has_ended = EventFeed(job_id=job_id, after=after), TRIES, False
         while not feed.is_over:
+            seen = feed.after
             try:
                 with self._http.stream(**self._server.request(feed.call())) as response:
                     if response.is_error:
@@ -131,8 +132,13 @@ class OcrFleetClient:
                         if (event := feed.take(line)) is not None:
                             left = TRIES
                             yield event
+                if feed.after == seen:  # of an ended job such a stream has told everything
+                    if has_ended:
+                        return
+                    has_ended = self.status(job_id).status.is_terminal
             except (httpx.TransportError, OcrFleetError) as error:
                 left = _tries_left(error, left)
+            if not feed.is_over:
                 time.sleep(_EVENTS_PAUSE_S)
 
     def _run(self, steps: Steps[_T]) -> _T:
@@ -206,8 +212,9 @@ class AsyncOcrFleetClient:
 
     async def events(self, job_id: str, *, after: str = "") -> AsyncIterator[Event]:
         """What happens to the job, as it happens, until it has ended; a stream that breaks off is taken up again."""
-        feed, left = EventFeed(job_id=job_id, after=after), TRIES
+        feed, left, has_ended = EventFeed(job_id=job_id, after=after), TRIES, False
         while not feed.is_over:
+            seen = feed.after
             try:
                 async with self._http.stream(**self._server.request(feed.call())) as response:
                     if response.is_error:
@@ -217,8 +224,13 @@ class AsyncOcrFleetClient:
                         if (event := feed.take(line)) is not None:
                             left = TRIES
                             yield event
+                if feed.after == seen:
+                    if has_ended:
+                        return
+                    has_ended = (await self.status(job_id)).status.is_terminal
             except (httpx.TransportError, OcrFleetError) as error:
                 left = _tries_left(error, left)
+            if not feed.is_over:
                 await asyncio.sleep(_EVENTS_PAUSE_S)
 
     async def _run(self, steps: Steps[_T]) -> _T:

@@ -83,10 +83,14 @@ class Intake:
                 "reuse: only a document that is sent can be compared; leave it out, or send the document"
             )
         check_remote(remote, self.limits.remote)
+        new = self._new_job(submission, source_before(remote), remote)
         if isinstance(remote, UploadSource):
+            # A job takes its upload away: a submission that is repeated must be told its job, not that there is none.
+            if repeated := self.jobs.repeated(new):
+                return repeated
             owner, max_bytes = submission.tenant.owner, self.limits.max_file_bytes
             check_upload(remote, self.objects, owner=owner, max_bytes=max_bytes)
-        return self._create(self._new_job(submission, source_before(remote), remote))
+        return self._create(new)
 
     def ring(self, queue: str | None) -> None:
         """Tell the workers; if that fails the reconciler will."""

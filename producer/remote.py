@@ -46,6 +46,10 @@ class RemoteRules:
             raise InvalidRequest(f"source.url: {error}; give an address such as https://host/page.png") from error
         if parts.scheme not in ("http", "https") or not host or any(sign.isspace() for sign in url):
             raise InvalidRequest("source.url: give an http or https address, such as https://host/page.png")
+        try:
+            host.encode("idna")
+        except UnicodeError as error:
+            raise InvalidRequest(f"source.url: {host[:80]!r} can be no host's name; check the address") from error
         if parts.username is not None or parts.password is not None:
             raise InvalidRequest("source.url: an address with a user is not fetched; send the document")
         if not self.allow_private_urls and (port not in _PORTS or is_inward_literal(host)):

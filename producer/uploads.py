@@ -16,6 +16,7 @@ from producer.contract.sources import UPLOAD_ID, Upload
 from producer.source import inspect_source
 
 _UPLOAD = re.compile(UPLOAD_ID)
+_CLOCKS = timedelta(minutes=1)  # as far as those of two machines may be apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +36,7 @@ class Uploads:
             upload_id=upload_id,
             url=address or f"/v1/uploads/{upload_id}",
             headers={},
-            expires_at=self._ends_at(upload_id),
+            expires_at=datetime.now(tz=UTC) + self._ttl,
         )
 
     def put(self, upload_id: str, stream: BinaryIO) -> None:
@@ -43,12 +44,15 @@ class Uploads:
 
         Raises: NotFound, Expired, InvalidRequest, TooLarge, UnsupportedMedia.
         """
-        if not _UPLOAD.fullmatch(upload_id):
+        now, made_at = datetime.now(tz=UTC), names.made_at(upload_id) if _UPLOAD.fullmatch(upload_id) else None
+        # What was made in the time to come was not made here, and no sweep would find it.
+        if made_at is None or made_at > now + _CLOCKS:
             raise NotFound(f"{upload_id[:64]!r} is not the id of an upload")
-        if self._ends_at(upload_id) <= datetime.now(tz=UTC):
+        if made_at + self._ttl <= now:
             raise Expired(f"upload {upload_id} has ended; ask for a new one")
         source = inspect_source(stream, filename=None, max_bytes=self.max_bytes)
         self.objects.put(names.upload_key(self.owner, upload_id), stream, media_type=source.media_type)
 
-    def _ends_at(self, upload_id: str) -> datetime:
-        return names.made_at(upload_id) + timedelta(seconds=self.ttl_s)
+    @property
+    def _ttl(self) -> timedelta:
+        return timedelta(seconds=self.ttl_s)

@@ -6,17 +6,16 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
 from ocr_engine import EngineError
 from producer.contract import names
-from producer.contract.errors import Unavailable
 from producer.contract.jobs import JobRecord
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult
+from workers.disk import on_disk
 
 if TYPE_CHECKING:
     from ocr_engine.exports import DocumentInfo, Export, OpenExport
@@ -35,7 +34,7 @@ def put_result(
     Raises: NotFound: a page's object is gone; Unavailable: the store does not answer, or this machine's disk is full.
     """
     before, _, after = document.model_dump_json().encode().partition(_NO_PAGES)
-    with _disk(), tempfile.TemporaryFile() as file:
+    with on_disk(), tempfile.TemporaryFile() as file:
         file.write(before + b'"pages":[')
         for place, body in enumerate(_bodies(objects, document.job_id, pages, known)):
             file.write(b"," + body if place else body)
@@ -61,7 +60,7 @@ def put_exports(
     for output in names.EXPORTS:
         if output not in record.request.outputs:
             continue
-        with _disk(), tempfile.TemporaryFile() as file:
+        with on_disk(), tempfile.TemporaryFile() as file:
             try:
                 export = _open_export(output, file, info, objects, record)
                 for body in _bodies(objects, job_id, pages, known):
@@ -84,16 +83,6 @@ def _open_export(output: str, file: BinaryIO, info: DocumentInfo, objects: Objec
         return searchable_pdf(file, info, objects.get(names.input_key(record.job.id, record.source.filename)))
     writers: Mapping[str, OpenExport] = {"text": PlainText, "hocr": Hocr, "alto": Alto}
     return writers[output](file, info)
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """Raises: Unavailable: this machine's disk is full, or its folder for temporary files cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        where = tempfile.gettempdir()
-        raise Unavailable(f"cannot put the result together in {where}: {error.strerror}; free its disk") from error
 
 
 def _bodies(objects: ObjectStore, job_id: str, pages: Sequence[int], known: Mapping[int, bytes]) -> Iterator[bytes]:

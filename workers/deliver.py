@@ -18,7 +18,7 @@ from producer.contract.errors import NotFound
 from producer.contract.ports import JobStore
 from producer.contract.webhooks import Delivery, DeliveryState, Outcome, event_body, retry_delay_s
 from producer.tracing import record_step
-from workers.outside import INWARD, Outside
+from workers.outside import INWARD, UNREACHABLE, Outside
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
 _LEASE_S = 60.0  # longer than an attempt can take
@@ -94,7 +94,7 @@ class WebhookDelivery:
             return Attempt(status=None, error=str(InwardAddress.__doc__))
         except (TimeoutError, httpx.TimeoutException):
             return Attempt(status=None, error=f"no answer within {TIMEOUT_S:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except UNREACHABLE as error:
             return Attempt(status=None, error=f"{type(error).__name__}: {error}")
 
 

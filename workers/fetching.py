@@ -18,6 +18,7 @@ from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from producer.contract.sources import S3Source, UploadSource, UrlSource, shown
 from producer.remote import RemoteRules
 from producer.source import inspect_source
+from workers.disk import on_disk
 from workers.ending import Closing
 from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
@@ -107,7 +108,7 @@ class Fetcher:
         record = claim.record
         if claim.deaths >= _TRIES:
             raise SourceUnreachable("the process that fetched it died several times; send the document instead")
-        with tempfile.TemporaryFile() as file:
+        with on_disk(), tempfile.TemporaryFile() as file:
             self._write(claim, file, lambda: heartbeat.state is LeaseState.HELD)
             if heartbeat.state is not LeaseState.HELD:
                 return heartbeat.state

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from producer.contract import names
 from producer.contract.errors import Unavailable
 from producer.contract.leases import Worker
 from producer.contract.ports import Fleet, JobStore, Queue
+from producer.logs import configure_logs
 from producer.settings import Settings, load_settings
 from producer.telemetry import export_traces
 from workers import failpoints
@@ -31,9 +31,10 @@ from workers.deliver import WebhookDelivery
 from workers.drain import Consumer, Drain
 from workers.fleet.pinning import inside, pin_process
 from workers.heartbeat import LeaseTimes, PageBounds
-from workers.logs import configure_logs
 from workers.presence import Presence
+from workers.process_name import process_name
 from workers.reconciler import Reconciler
+from workers.rounds import go_round
 from workers.settings import AutoscaleSettings, WorkerSettings
 from workers.sweep import Sweep
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from workers.fetching import Fetcher
     from workers.process import UnitProcessor
 
+_RECONCILE_S, _OBSERVE_S = 1.0, 5.0
 _UNFIT_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
 _DRAIN_KEPT_S = 30.0  # longer than a node can take to end after its time
 _log = structlog.get_logger(__name__)
@@ -147,8 +149,13 @@ def _start_parent(sender: Consumer, **_signal: object) -> None:
         sweep = Sweep(store, connect_objects(settings), orphan_age=kept)
         reconciler = Reconciler(store, connect_queue(settings), sweep)
         observer = Observer(store, limits_of(AutoscaleSettings()))
-        for run in (reconciler.run, observer.run):
-            threading.Thread(target=run, args=(_stop_upkeep,), name=run.__qualname__, daemon=True).start()
+        _in_background(reconciler.step, name="reconciler", every_s=_RECONCILE_S)
+        _in_background(observer.step, name="autoscaler", every_s=_OBSERVE_S)
+
+
+def _in_background(step: Callable[[], object], *, name: str, every_s: float) -> None:
+    rounds = {"name": name, "every_s": every_s, "stop": _stop_upkeep}
+    threading.Thread(target=go_round, args=(step,), kwargs=rounds, name=name, daemon=True).start()
 
 
 def _warn_of_redis(store: RedisJobStore) -> None:
@@ -165,7 +172,7 @@ def _tell_children(fleet: Fleet, *, within_s: float) -> None:
     A unit may have many pages, and the time to stop is for the whole of it.
     """
     try:
-        fleet.drain(f"{socket.gethostname()}/{os.getpid()}", ttl_s=within_s + _DRAIN_KEPT_S)
+        fleet.drain(process_name(), ttl_s=within_s + _DRAIN_KEPT_S)
     except Unavailable as error:
         _log.warning("drain_untold", reason=error.message)
 
@@ -206,7 +213,7 @@ def _processor(
         limits=limits,
         worker=Worker(
             queues=names.queues_served_by(worker.device),
-            holder=_holder(),
+            holder=process_name(),
             device=worker.device,
         ),
     )
@@ -227,12 +234,8 @@ def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue:
             timeout_s=settings.fetch_timeout_s,
             lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
         ),
-        holder=_holder(),
+        holder=process_name(),
     )
-
-
-def _holder() -> str:
-    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def _engine(worker: WorkerSettings) -> Engine:

@@ -12,6 +12,8 @@ from producer.addresses import InwardAddress, is_outside, resolve_outside
 
 # Both mean: the address leads inside.
 INWARD = (InwardAddress, SSRFProtectionError)
+# There is nobody there, or no answer that is one. The last: a host that cannot be a name, such as `a..b`.
+UNREACHABLE = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 
 
 class Outside:
@@ -34,7 +36,7 @@ class Outside:
     ) -> httpx.Request:
         """A request to an address that was checked, under the name of its host, which is never looked up again.
 
-        Raises: InwardAddress; OSError when the name has no address.
+        Raises: InwardAddress; one of UNREACHABLE when the name has no address.
         """
         if self._allow_private:
             return httpx.Request(method, url, headers=headers, content=content)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-
 import structlog
 
-from producer.contract.errors import Unavailable
 from producer.contract.ports import JobStore, Queue
+from workers.process_name import process_name
 from workers.sweep import Sweep
 
-INTERVAL_S = 1.0
 _LEADER_LEASE_S = 5.0
 _WEBHOOK_AGAIN_S = 10.0
 _BATCH = 200
@@ -27,21 +22,13 @@ class Reconciler:
         self._outbox = store.outbox
         self._queue = queue
         self._sweep = sweep
-        self._holder = f"{socket.gethostname()}/{os.getpid()}"
+        self._holder = process_name()
 
     def step(self) -> int:
         """Mend what is due; how many things that were. Raises: Unavailable."""
         if not self._upkeep.lead("reconciler", self._holder, lease_s=_LEADER_LEASE_S):
             return 0
         return self._take_back() + self._ring() + self._publish_webhooks() + self._sweep.step()
-
-    def run(self, stop: threading.Event) -> None:
-        """Step until told to stop. Runs in a thread of the io worker's main process."""
-        while not stop.wait(INTERVAL_S):
-            try:
-                self.step()
-            except Unavailable as error:
-                _log.warning("reconciler_waits", reason=error.message)
 
     def _take_back(self) -> int:
         """Units whose worker is dead or whose delay is over are offered again; jobs past their time expire."""

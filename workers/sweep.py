@@ -71,7 +71,7 @@ class Sweep:
         for job_id, _ in groupby(self._objects.keys(names.JOBS_PREFIX), names.job_of_key):
             if job_id is None:
                 continue  # not ours
-            if found >= _BATCH or names.made_at(job_id) + self._orphan_age > now:
+            if found >= _BATCH or not _is_before(names.made_at(job_id), now - self._orphan_age):
                 break
             if self._is_orphan(job_id, now):
                 self._objects.delete(names.job_prefix(job_id))
@@ -83,8 +83,7 @@ class Sweep:
         """Uploads of which no job was made while their addresses could be used."""
         old_before = datetime.now(tz=UTC) - _UPLOAD_AGE
         uploads = filter(names.is_upload_key, self._objects.keys(names.UPLOADS_PREFIX))
-        old = takewhile(lambda key: names.upload_made_at(key) < old_before, uploads)
-        unused = list(islice(old, _BATCH))
+        unused = list(islice(takewhile(lambda key: _is_before(names.upload_made_at(key), old_before), uploads), _BATCH))
         for key in unused:
             self._objects.delete(key)
         return len(unused)
@@ -103,3 +102,7 @@ class Sweep:
         except (NotFound, ValidationError):
             return False
         return manifest.keep_until > now
+
+
+def _is_before(made_at: datetime | None, limit: datetime) -> bool:
+    return made_at is not None and made_at < limit

@@ -12,7 +12,8 @@ import httpx
 from producer.contract.errors import SourceForbidden, SourceUnreachable, TooLarge
 from producer.contract.sources import UrlSource, shown
 from producer.remote import RemoteRules
-from workers.outside import INWARD, Outside
+from workers.disk import on_disk
+from workers.outside import INWARD, UNREACHABLE, Outside
 
 _REDIRECTS_MAX = 5
 _IDLE_S = 20.0  # a server that says nothing for so long says nothing more
@@ -32,7 +33,7 @@ class WebSource:
     def fetch(self, source: UrlSource, target: BinaryIO, *, is_wanted: Callable[[], bool]) -> None:
         """Write what is at the address to `target`; stops early once it is not wanted.
 
-        Raises: SourceForbidden, SourceUnreachable, TooLarge, InvalidRequest.
+        Raises: SourceForbidden, SourceUnreachable, TooLarge, InvalidRequest; Unavailable: the disk is full.
         """
         try:
             asyncio.run(self._fetch(source, target, is_wanted))
@@ -42,7 +43,7 @@ class WebSource:
             raise SourceUnreachable(
                 f"{shown(source)} did not give the document within {self._timeout_s:g} s; send it instead"
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except UNREACHABLE as error:
             why = str(error) or type(error).__name__
             raise SourceUnreachable(f"cannot fetch {shown(source)}: {why}; check the address") from error
 
@@ -73,7 +74,8 @@ class WebSource:
             size_bytes += len(chunk)
             if size_bytes > self._max_bytes:
                 raise TooLarge(f"{where} has more than {self._max_bytes} bytes; split it")
-            target.write(chunk)
+            with on_disk():
+                target.write(chunk)
             if not is_wanted():
                 return
 

@@ -14,6 +14,7 @@ from producer.api.app import create_app
 from producer.api.guard import Access, is_loopback
 from producer.connect import connect
 from producer.contract.errors import InvalidRequest
+from producer.logs import configure_logs
 from producer.settings import Settings
 from producer.telemetry import export_traces
 
@@ -51,6 +52,7 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
             f"set OCRFLEET_API_KEY, or OCRFLEET_API_KEYS_REQUIRED=1 and make keys with `ocrfleet keys create`, before "
             f"listening on {host}: without keys the API stays on loopback"
         )
+    configure_logs(settings.log_format)
     stop_tracing = export_traces(settings.otlp_endpoint, service="ocrfleet-api")
     producer = connect(settings)
     app = create_app(producer, settings)

@@ -79,9 +79,15 @@ def job_of_key(key: str) -> str | None:
     return match["job_id"] if match else None
 
 
-def made_at(job_id: str) -> datetime:
-    """When the id was made: a UUID of version 7 begins with its time, 48 bits of milliseconds."""
-    return datetime.fromtimestamp(int(job_id[:12], 16) / 1000, tz=UTC)
+def made_at(job_id: str) -> datetime | None:
+    """When the id was made: a UUID of version 7 begins with its time, 48 bits of milliseconds.
+
+    None: at no time that there is, so the id is not one of ours.
+    """
+    try:
+        return datetime.fromtimestamp(int(job_id[:12], 16) / 1000, tz=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def input_key(job_id: str, filename: str) -> str:
@@ -98,8 +104,8 @@ def is_upload_key(key: str) -> bool:
     return _OF_UPLOAD.match(key) is not None
 
 
-def upload_made_at(key: str) -> datetime:
-    """When an upload was asked for, by its key."""
+def upload_made_at(key: str) -> datetime | None:
+    """When an upload was asked for, by its key; None as for `made_at`."""
     return made_at(key.removeprefix(UPLOADS_PREFIX))
 
 

@@ -29,6 +29,9 @@ class Jobs(Protocol):
         Raises: IdempotencyMismatch, QueueFull, RateLimited: the owner has too many pages in flight.
         """
 
+    def repeated(self, job: NewJob) -> Submitted | None:
+        """The job that was made under this idempotency key; None: there is none. Raises: IdempotencyMismatch."""
+
     def get(self, job_id: str) -> JobRecord:
         """Raises: NotFound."""
 
@@ -156,7 +159,7 @@ class Outbox(Protocol):
         """Take a due delivery for `lease_s`; None if it is done, disabled, or another process has it."""
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Record what came of an attempt."""
+        """Record what came of an attempt. Where another one was begun meanwhile, this changes nothing."""
 
     def backlog(self) -> WebhookBacklog:
         """How many are not done, and how late they are."""

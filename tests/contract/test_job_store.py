@@ -79,6 +79,21 @@ def test_the_same_idempotency_key_with_another_request_is_refused(stores: JobSto
         stores.jobs.submit(new_job(key="k", fingerprint="g"))
 
 
+def test_a_job_is_found_by_its_idempotency_key_without_another_being_made(stores: JobStores) -> None:
+    new = new_job(key="k", fingerprint="f")
+    assert stores.jobs.repeated(new) is None
+    stores.jobs.submit(new)
+    found = stores.jobs.repeated(new_job(key="k", fingerprint="f"))
+    assert found is not None
+    assert (found.job_id, found.outcome) == (new.id, SubmitOutcome.EXISTING)
+    with pytest.raises(IdempotencyMismatch):
+        stores.jobs.repeated(new_job(key="k", fingerprint="g"))
+    assert stores.jobs.repeated(new_job(key="k", fingerprint="f", owner="b")) is None
+    assert stores.jobs.repeated(new_job()) is None
+    stores.jobs.forget(new.id)
+    assert stores.jobs.repeated(new) is None
+
+
 def test_the_same_submission_sent_twice_is_one_job_and_disturbs_nobody_who_works_on_it(stores: JobStores) -> None:
     new = new_job()
     stores.jobs.submit(new)

@@ -51,6 +51,17 @@ def test_a_failed_attempt_is_made_again_with_the_same_id_and_body(stores: JobSto
     assert (kept.state, [attempt.status for attempt in kept.log]) == (DeliveryState.DELIVERED, [500, 200])
 
 
+def test_what_came_of_an_attempt_is_of_no_account_once_another_was_begun(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    late = stores.outbox.claim(event, lease_s=0)
+    second = claimed(stores, event)
+    assert late is not None
+    stores.outbox.settle(second, Outcome(state=DeliveryState.DELIVERED, body="{}", status=200))
+    stores.outbox.settle(late, Outcome(state=DeliveryState.PENDING, body="{}", error="no answer"))
+    [kept] = stores.outbox.deliveries(second.job_id)
+    assert (kept.state, [attempt.status for attempt in kept.log]) == (DeliveryState.DELIVERED, [200])
+
+
 def test_an_attempt_waits_for_its_time(stores: JobStores) -> None:
     event = f"evt_{ended(stores)}"
     outcome = Outcome(state=DeliveryState.PENDING, body="{}", delay_s=60, error="no answer")

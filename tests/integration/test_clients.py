@@ -46,7 +46,9 @@ def test_the_awaited_client_does_what_the_blocking_one_does(
                 await client.wait(job.id, timeout_s=0)
             await asyncio.to_thread(work, store, objects, job.id)
             assert (await client.wait(job.id)).status is JobState.SUCCEEDED
-            assert [event.type async for event in client.events(job.id)][-1] == "job.succeeded"
+            last = [event async for event in client.events(job.id)][-1]
+            assert last.type == "job.succeeded"
+            assert [event async for event in client.events(job.id, after=last.id)] == []
             await client.download(job.id, "result.json", tmp_path / "result.json")
             assert [one.id for one in (await client.jobs(tag="t")).jobs] == [job.id]
             source = await client.upload(PNG, filename="large.png")
@@ -83,6 +85,7 @@ def test_events_resume_after_the_one_that_was_seen(
     events = list(client.events(job.id))
     assert [event.type for event in events] == ["job.queued", "job.started", "page.done", "job.succeeded"]
     assert list(client.events(job.id, after=events[1].id)) == events[2:]
+    assert list(client.events(job.id, after=events[-1].id)) == []
     with pytest.raises(NotFound):
         next(client.events("0" * 32))
 

@@ -45,6 +45,18 @@ def test_a_deleted_job_is_told_by_its_id(stream: Iterator[dict[str, str]], clien
     assert (event["event"], json.loads(event["data"])) == ("deleted", {"id": job_id})
 
 
+def test_the_events_of_a_job_end_when_it_is_deleted(
+    http: httpx.Client, client: OcrFleetClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.api.routes.jobs._LOOK_S", 0.1)
+    job_id = client.submit(PNG).id
+    with http.stream("GET", f"/v1/jobs/{job_id}/events") as answer:
+        events = _events(answer)
+        assert next(events)["event"] == "job.queued"
+        client.delete(job_id)
+        assert list(events) == []
+
+
 def test_a_busy_job_is_told_at_most_five_times_a_second(
     stream: Iterator[dict[str, str]], client: OcrFleetClient, store: RedisJobStore
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.memory_store import MemoryJobStore
 from producer.contract import names
-from producer.contract.errors import InvalidRequest, NotFound, OcrFleetError, SourceForbidden
+from producer.contract.errors import IdempotencyMismatch, InvalidRequest, NotFound, OcrFleetError, SourceForbidden
 from producer.contract.jobs import Job, JobRequest, JobState
 from producer.contract.keys import Tenant
 from producer.contract.leases import Worker
@@ -171,6 +172,30 @@ def test_a_failed_fetch_is_tried_again_by_hand(fetching: Fetching, site: str) ->
     assert fetching.store.leases.claim(IO, lease_s=60) is not None
 
 
+class NoRoom(io.BytesIO):
+    """A file on a full disk."""
+
+    def write(self, _: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["url", "upload"])
+def test_a_full_disk_of_the_worker_is_not_held_against_the_document(
+    fetching: Fetching, site: str, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    producer, upload = fetching.producer, fetching.producer.uploads.create()
+    producer.uploads.put(upload.upload_id, io.BytesIO(PNG))
+    source = UrlSource(url=f"{site}/page.png") if kind == "url" else UploadSource(upload_id=upload.upload_id)
+    job, _ = producer.submit_remote(source, JobRequest())
+    with monkeypatch.context() as full:
+        full.setattr("workers.fetching.tempfile.TemporaryFile", NoRoom)
+        assert not fetching.fetch_to_the_end(job.id).status.is_terminal
+    fetching.fetch_to_the_end(job.id)
+    claim = fetching.store.leases.claim(CPU, lease_s=60)
+    assert claim is not None
+    assert fetching.objects.get(names.input_key(job.id, claim.record.source.filename)) == PNG
+
+
 # --- addresses that lead inside
 
 INWARD_URLS = [
@@ -210,10 +235,19 @@ def test_an_address_inside_is_refused_at_submission(fetching: Fetching, url: str
     assert list(fetching.objects.keys("jobs/")) == []
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["http://", "https:///a", "http://user:word@example.org/", "http://exa mple.org/", "http://[::1", "http://h:x/"],
-)
+NO_ADDRESSES = [
+    "http://",
+    "https:///a",
+    "http://user:word@example.org/",
+    "http://exa mple.org/",
+    "http://[::1",
+    "http://h:x/",
+    "http://a..b.com/",
+    f"http://{'a' * 64}.com/",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_what_is_no_address_is_refused_at_submission(fetching: Fetching, url: str) -> None:
     with pytest.raises(InvalidRequest):
         fetching.producer.submit(url)
@@ -334,6 +368,22 @@ def test_an_upload_becomes_the_document_of_one_job(fetching: Fetching) -> None:
     assert list(fetching.objects.keys("uploads/")) == []
 
 
+def test_an_upload_that_is_submitted_again_under_its_key_is_the_same_job(fetching: Fetching) -> None:
+    """A client repeats a submission whose answer was lost; by then the upload may be gone."""
+    producer = fetching.producer
+    upload = producer.uploads.create()
+    producer.uploads.put(upload.upload_id, io.BytesIO(PNG))
+    source = UploadSource(upload_id=upload.upload_id)
+    first = producer.submit_remote(source, JobRequest(), idempotency_key="k")
+    fetching.fetch()
+    again = producer.submit_remote(source, JobRequest(), idempotency_key="k")
+    assert (again[0].id, first[1], again[1]) == (first[0].id, True, False)
+    with pytest.raises(IdempotencyMismatch):
+        producer.submit_remote(source, JobRequest(tag="t"), idempotency_key="k")
+    with pytest.raises(InvalidRequest, match="there is no upload"):
+        producer.submit_remote(source, JobRequest())
+
+
 def test_an_upload_of_another_owner_is_not_there(fetching: Fetching) -> None:
     mine, theirs = (fetching.producer.of(Tenant(owner=owner)) for owner in ("a", "b"))
     upload = mine.uploads.create()
@@ -353,6 +403,13 @@ def test_an_upload_is_looked_at_when_it_is_sent(fetching: Fetching, data: bytes,
     assert refused.value.code == code
     with pytest.raises(NotFound):
         fetching.producer.uploads.put("../../jobs", io.BytesIO(PNG))
+
+
+@pytest.mark.parametrize("upload_id", ["f" * 32, "d" + "0" * 31])  # of the years 10889 and 9217
+def test_an_upload_of_the_time_to_come_is_refused(fetching: Fetching, upload_id: str) -> None:
+    with pytest.raises(NotFound):
+        fetching.producer.uploads.put(upload_id, io.BytesIO(PNG))
+    assert list(fetching.objects.keys("uploads/")) == []
 
 
 # --- on the way

@@ -104,10 +104,14 @@ def test_bytes_whose_submission_made_no_job_are_deleted_when_nobody_can_want_the
     orphan, recent = old_id(KEPT + timedelta(minutes=1)), old_id(KEPT - timedelta(minutes=1))
     for job_id in (orphan, recent):
         objects.put(names.input_key(job_id, "page.png"), PNG, media_type="image/png")
+    never = "f" * 32  # 48 bits of milliseconds reach far beyond the last year that there is
     objects.put("jobs/notes.txt", b"not ours", media_type="text/plain")
+    objects.put(f"jobs/{never}/x", b"not ours", media_type="text/plain")
+    objects.put(f"uploads/{never}/x", b"not ours", media_type="text/plain")
     known = producer.submit(PNG).id
     assert sweep.step() == 1
-    assert stored(objects) == {recent, known, "notes.txt"}
+    assert stored(objects) == {recent, known, "notes.txt", never}
+    assert list(objects.keys("uploads/")) == [f"uploads/{never}/x"]
 
 
 def test_an_old_job_with_a_record_is_no_orphan(

@@ -282,6 +282,17 @@ def test_a_receiver_that_does_not_answer_is_tried_again(
     assert "ConnectError" in settled.log[0].error
 
 
+@pytest.mark.parametrize("host", ["a..b.com", "a" * 64 + ".com"])
+@pytest.mark.parametrize("allow_private", [True, False])
+def test_a_receiver_whose_name_can_be_none_is_given_up_in_time_as_others_are(
+    store: RedisJobStore, host: str, allow_private: bool
+) -> None:
+    event = ended_job(store, f"http://{host}/hook")
+    WebhookDelivery(store, secret=SECRET, allow_private_urls=allow_private).deliver(event)
+    settled = kept(store, event)
+    assert (settled.state, settled.attempts, settled.log[0].status) == (DeliveryState.PENDING, 1, None)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]"])
 def test_an_address_inside_is_never_reached(store: RedisJobStore, redis_url: str, host: str) -> None:
     guarded = WebhookDelivery(store, secret=SECRET, allow_private_urls=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 from dataclasses import dataclass
@@ -14,15 +13,16 @@ import typer
 
 from producer.backends.redis_store import RedisJobStore
 from producer.connect import addresses
-from producer.contract.errors import OcrFleetError, Unavailable
+from producer.contract.errors import OcrFleetError
 from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.names import kind_of
 from producer.contract.ports import Fleet
+from producer.logs import configure_logs
 from producer.settings import load_settings
 from workers.fleet.child_process import Spawner
 from workers.fleet.node_plans import core_share
 from workers.fleet.parts import Part, Parts, drain_s_for
-from workers.logs import configure_logs
+from workers.rounds import go_round
 from workers.settings import WorkerSettings
 
 _LOOK_S = 1.0
@@ -46,7 +46,7 @@ class LocalScaler:
         self.parts.watch()
         workers = self.fleet.workers()
         staying = [part for part in self.parts.running if not part.is_leaving]
-        own = {_node_of(part) for part in self.parts.running}
+        own = {part.node for part in self.parts.running}
         kind = kind_of(self.device)
         decision = next((one for one in self.fleet.decisions() if one.kind == kind), None)
         if decision is None:  # nobody observes: what is there stays
@@ -74,14 +74,10 @@ class LocalScaler:
 
 def _use(part: Part, workers: list[FleetWorker]) -> int:
     """Who is drained first: who starts, then who waits, then who reads."""
-    states = [one.state for one in workers if one.node == _node_of(part)]
+    states = [one.state for one in workers if one.node == part.node]
     if not states or WorkerState.STARTING in states:
         return 0
     return 2 if WorkerState.BUSY in states else 1
-
-
-def _node_of(part: Part) -> str:
-    return f"{socket.gethostname()}/{part.process.pid}"
 
 
 def run_local_scaler(*, device: str, most: int) -> None:
@@ -100,11 +96,7 @@ def run_local_scaler(*, device: str, most: int) -> None:
     parts = Parts(spawner=spawner, drain_s=drain_s_for(WorkerSettings().stop_s))
     scaler = LocalScaler(parts=parts, fleet=store.fleet, device=device, most=most)
     try:
-        while not stopping.wait(_LOOK_S):
-            try:
-                scaler.step()
-            except Unavailable as error:
-                _log.warning("scaler_waits", reason=error.message)
+        go_round(scaler.step, name="scaler", every_s=_LOOK_S, stop=stopping)
     finally:
         scaler.parts.stop()
         spawner.close()

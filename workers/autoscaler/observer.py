@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 from collections.abc import Mapping, Sequence
 
-import structlog
-
-from producer.contract.errors import Unavailable
 from producer.contract.fleet import AUTO, FleetWorker, Load, ScaleDecision, WorkerState
 from producer.contract.names import DEVICE_KINDS, kind_of_queue
 from producer.contract.ports import JobStore
 from producer.fleet import pages_per_document, waiting_pages
 from workers.autoscaler.policy import Limits, Memory, Seen, decide
+from workers.process_name import process_name
 from workers.settings import AutoscaleSettings
 
-INTERVAL_S = 5.0
 _LEADER_LEASE_S = 15.0
 _KEPT_S = 60.0  # longer than a new leader needs
-_log = structlog.get_logger(__name__)
 
 
 class Observer:
@@ -33,7 +26,7 @@ class Observer:
         self._limits = limits
         self._memories: dict[str, Memory] = {}
         self._page_s: dict[str, float] = {}
-        self._holder = f"{socket.gethostname()}/{os.getpid()}"
+        self._holder = process_name()
 
     def step(self) -> list[ScaleDecision]:
         """Decide; nothing where another leads. Raises: Unavailable."""
@@ -59,14 +52,6 @@ class Observer:
         for decision in decisions:
             self._fleet.decide(decision, ttl_s=_KEPT_S)
         return decisions
-
-    def run(self, stop: threading.Event) -> None:
-        """Step until told to stop. Runs in a thread of the io worker's main process."""
-        while not stop.wait(INTERVAL_S):
-            try:
-                self.step()
-            except Unavailable as error:
-                _log.warning("autoscaler_waits", reason=error.message)
 
     def _decide(self, kind: str, seen: Seen) -> ScaleDecision:
         found = decide(seen, self._limits.get(kind, Limits()), self._memories.get(kind, Memory()))

@@ -18,11 +18,11 @@ from producer.commands.results import download, recognised_lines
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import Job, JobState
 from producer.contract.results import DocumentResult, PageResult
+from producer.logs import configure_logs
 from workers.demo.receiver import Receiver, receiving
 from workers.demo.samples import Sample, SampleLine, sample_documents
 from workers.demo.samples.score import Score, score_page
 from workers.fleet.supervisor import System
-from workers.logs import configure_logs
 
 ENOUGH = 0.98  # share of the drawn characters that must be read right
 _JOB_S = 120.0

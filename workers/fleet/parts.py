@@ -11,10 +11,11 @@ from pathlib import Path
 import structlog
 
 from workers.fleet.child_process import Spawner
+from workers.process_name import process_name
 
 DRAIN_S = 45.0  # above the 30 s that a node has to stop
 _AFTER_STOP_S = 15.0  # what ending takes a node once its time to stop is over
-_BACKOFF_MAX_S = 30.0
+_BACKOFF_MAX_S, _DOUBLINGS = 30.0, 10
 _STEADY_S = 60.0  # what ran this long has recovered: its next crash is the first
 _log = structlog.get_logger(__name__)
 
@@ -41,6 +42,11 @@ class Part:
     @property
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    @property
+    def node(self) -> str:
+        """What the fleet calls the process, where it is a node."""
+        return process_name(self.process.pid)
 
     def stop(self, kill_at: float) -> None:
         """Let it end what it reads until then. Safe to repeat."""
@@ -113,7 +119,7 @@ class Parts:
         if not part.start_at:
             if was_asked or now - part.started_at >= _STEADY_S:
                 part.crashes = 0
-            delay_s = 0.0 if was_asked else min(2.0**part.crashes - 1, _BACKOFF_MAX_S)
+            delay_s = 0.0 if was_asked else min(2.0 ** min(part.crashes, _DOUBLINGS) - 1, _BACKOFF_MAX_S)
             part.start_at = now + delay_s
             if not was_asked:
                 status = part.process.returncode

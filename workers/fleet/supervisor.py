@@ -24,6 +24,7 @@ from producer.backends.redis_store import RedisJobStore
 from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
 from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
+from producer.logs import configure_logs
 from producer.settings import RUNTIME_FILE, Settings, load_settings
 from workers.fleet.care import Care, NodeSeen
 from workers.fleet.child_process import Spawner
@@ -34,7 +35,7 @@ from workers.fleet.node_plans import node_plans
 from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.fleet.rolling import Roll
 from workers.fleet.settings_file import SettingsFile
-from workers.logs import configure_logs
+from workers.rounds import go_round
 from workers.settings import WorkerSettings
 
 _READY_S = 60.0
@@ -154,7 +155,9 @@ class System:
             start_s=WorkerSettings().start_s,
         )
         look_at = 0.0
-        while not self._stopping.wait(_WATCH_S):
+
+        def look() -> None:
+            nonlocal care, look_at
             self._parts.watch()
             if self._has_new_settings.is_set():
                 self._has_new_settings.clear()
@@ -164,6 +167,8 @@ class System:
             if time.monotonic() >= look_at:
                 look_at = time.monotonic() + _CARE_S
                 self._look_after_nodes(care, store.fleet)
+
+        go_round(look, name="watcher", every_s=_WATCH_S, stop=self._stopping)
         store.close()
 
     def _is_ready(self, part: Part, fleet: Fleet) -> bool:
@@ -171,7 +176,7 @@ class System:
         if part.name not in self._nodes:
             return part.is_running and time.monotonic() - part.started_at >= _SETTLED_S
         try:
-            own = [worker for worker in fleet.workers() if worker.node == _node_of(part)]
+            own = [worker for worker in fleet.workers() if worker.node == part.node]
         except Unavailable:
             return False
         return sum(worker.state is not WorkerState.STARTING for worker in own) >= self._processes
@@ -179,7 +184,7 @@ class System:
     def _look_after_nodes(self, care: Care, fleet: Fleet) -> None:
         now = time.monotonic()
         nodes = {
-            _node_of(part): part
+            part.node: part
             for part in self._parts.running
             if part.name in self._nodes and part.is_running and not part.kill_at
         }
@@ -251,10 +256,6 @@ class System:
 def _care() -> Care:
     worker = WorkerSettings()
     return Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
-
-
-def _node_of(part: Part) -> str:
-    return f"{socket.gethostname()}/{part.process.pid}"
 
 
 def _listen(port: int) -> socket.socket:

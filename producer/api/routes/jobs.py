@@ -18,7 +18,7 @@ from producer.api.description import FILE_ANSWER, SUBMIT_BODY
 from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId, PageNumber, Redirect
 from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, known, refusals
 from producer.contract import names
-from producer.contract.errors import Expired, NotFound
+from producer.contract.errors import Expired, NotFound, Unavailable
 from producer.contract.jobs import TERMINAL_EVENTS, Job, JobList, JobState
 from producer.contract.listing import PAGE_MAX
 from producer.contract.results import DocumentResult, PageResult
@@ -91,19 +91,22 @@ async def events(
 ) -> AsyncIterator[ServerSentEvent]:
     """What happens to the job, as it happens; ends with the job. `Last-Event-ID` resumes without a gap."""
     after, pause_s, look_at = last_event_id or "0", _POLL_FIRST_S, 0.0
-    while True:
-        batch = await run_in_threadpool(producer.further_events, job_id, after=after)
-        for event in batch:
-            after = event.id
-            yield ServerSentEvent(id=event.id, event=event.type, data=event.data)
-        if batch:
-            pause_s, look_at = _POLL_FIRST_S, 0.0 if batch[-1].type in TERMINAL_EVENTS else look_at
-        elif time.monotonic() >= look_at:
-            if (await run_in_threadpool(producer.status, job_id)).status.is_terminal:
-                return
-            look_at = time.monotonic() + _LOOK_S
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, _POLL_MAX_S)
+    try:
+        while True:
+            batch = await run_in_threadpool(producer.further_events, job_id, after=after)
+            for event in batch:
+                after = event.id
+                yield ServerSentEvent(id=event.id, event=event.type, data=event.data)
+            if batch:
+                pause_s, look_at = _POLL_FIRST_S, 0.0 if batch[-1].type in TERMINAL_EVENTS else look_at
+            elif time.monotonic() >= look_at:
+                if (await run_in_threadpool(producer.status, job_id)).status.is_terminal:
+                    return
+                look_at = time.monotonic() + _LOOK_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _POLL_MAX_S)
+    except (NotFound, Unavailable):
+        return  # its answer has begun, so there is no status to send: who comes again is told 404 or 503
 
 
 @router.post("/{job_id}/cancel", response_model=Job, responses=refusals(NotFound))

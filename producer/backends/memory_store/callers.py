@@ -26,7 +26,7 @@ class MemoryJobs:
             if job.id in state.jobs:
                 entry = state.jobs[job.id]
                 return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=entry.queue)
-            answer = self._answered(job)
+            answer = self.repeated(job) or self._reused(job)
             if answer:
                 return answer
             if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
@@ -41,6 +41,16 @@ class MemoryJobs:
                 state.idempotency[job.owner, job.idempotency_key] = (job.id, job.fingerprint)
             state.changed(entry)
             return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=state.offer(entry))
+
+    def repeated(self, job: NewJob) -> Submitted | None:
+        state = self._state
+        with state.lock:
+            seen = state.idempotency.get((job.owner, job.idempotency_key or ""))
+            if seen is None or seen[0] not in state.jobs:
+                return None
+            if seen[1] != job.fingerprint:
+                raise IdempotencyMismatch(details={"job_id": seen[0]})
+            return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
 
     def get(self, job_id: str) -> JobRecord:
         with self._state.lock:
@@ -144,14 +154,9 @@ class MemoryJobs:
             of_owner = (one for one in dead if owner is None or jobs[one].new.owner == owner)
             return sorted(of_owner, key=lambda one: dead[one], reverse=True)[:limit]
 
-    def _answered(self, job: NewJob) -> Submitted | None:
-        """An earlier job that answers this submission. Raises: IdempotencyMismatch."""
+    def _reused(self, job: NewJob) -> Submitted | None:
+        """An earlier job whose result answers this submission."""
         state = self._state
-        seen = state.idempotency.get((job.owner, job.idempotency_key or ""))
-        if job.idempotency_key and seen and seen[0] in state.jobs:
-            if seen[1] != job.fingerprint:
-                raise IdempotencyMismatch(details={"job_id": seen[0]})
-            return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
         done = state.reuse.get(job.reuse_key) if job.reuse_key else None
         entry = state.jobs.get(done) if done else None
         if entry and entry.state is JobState.SUCCEEDED and entry.keep_until > state.now():

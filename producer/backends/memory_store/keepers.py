@@ -141,7 +141,7 @@ class MemoryOutbox:
         now = self._state.now()
         with self._state.lock:
             row = self._state.rows.get(delivery.id)
-            if row is None:
+            if row is None or row.attempts != delivery.attempt:
                 return
             self._state.counts[f"webhooks|{outcome.state}"] += 1
             if outcome.state is DeliveryState.DELIVERED:

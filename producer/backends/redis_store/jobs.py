@@ -42,6 +42,16 @@ class RedisJobs:
             raise too_many_pages(job)
         return Submitted(job_id=job_id, outcome=SubmitOutcome(outcome), ring=ring or None)
 
+    def repeated(self, job: NewJob) -> Submitted | None:
+        with available():
+            seen = self._redis.client.get(f"{PREFIX}idempotency:{job.owner}:{job.idempotency_key or ''}")
+            job_id, _, fingerprint = str(seen or "").partition(" ")
+            if not job_id or not self._redis.client.exists(job_key(job_id)):
+                return None
+        if fingerprint != job.fingerprint:
+            raise IdempotencyMismatch(details={"job_id": job_id})
+        return Submitted(job_id=job_id, outcome=SubmitOutcome.EXISTING)
+
     def get(self, job_id: str) -> JobRecord:
         row = self._redis.hash(job_key(job_id))
         if not row:

@@ -41,7 +41,7 @@ class RedisOutbox:
             "webhook_settle",
             *(delivery.id, outcome.state, int(outcome.delay_s * 1000)),
             "" if outcome.status is None else str(outcome.status),
-            *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000)),
+            *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000), delivery.attempt),
         )
 
     def backlog(self) -> WebhookBacklog:

@@ -63,6 +63,19 @@ def test_what_crashes_is_started_again_each_time_later(parts: Parts, clock: Cloc
     assert pauses == [0.0, 1.0, 3.0, 7.0, 15.0, 30.0, 30.0, 30.0]
 
 
+def test_however_often_it_crashed_the_pause_is_bounded(parts: Parts, clock: Clock) -> None:
+    part = parts.start("a", STAYS, {})
+    part.crashes = 5000
+    former = crash(part)
+    parts.watch()
+    clock.now += 29.9
+    parts.watch()
+    assert part.process.pid == former
+    clock.now += 0.1
+    parts.watch()
+    assert part.process.pid != former
+
+
 def test_what_ran_for_long_is_started_again_at_once(parts: Parts, clock: Clock) -> None:
     part = parts.start("a", STAYS, {})
     part.crashes = 5

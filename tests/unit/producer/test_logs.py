@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from workers.logs import configure_logs
+from producer.logs import configure_logs
 
 SECRET = "pass" + "word of a caller"
 

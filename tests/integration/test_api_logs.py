@@ -1,0 +1,45 @@
+"""What an API process writes when something goes wrong that nobody thought of."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import redis
+
+from producer.backends.redis_store.connection import job_key
+
+KEY = "key" + "of-a-caller"
+
+
+def test_an_unexpected_error_is_one_line_for_machines_without_what_was_sent(redis_url: str, tmp_path: Path) -> None:
+    job_id = "0" * 32
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(job_key(job_id), "no record, but a text")
+    environment = os.environ | {
+        "OCRFLEET_REDIS_URL": redis_url,
+        "OCRFLEET_STORE_URL": f"file://{tmp_path}/objects",
+        "OCRFLEET_API_KEY": KEY,
+        "OCRFLEET_LOG_FORMAT": "json",
+    }
+    with socket.create_server(("127.0.0.1", 0)) as listener, (tmp_path / "log").open("wb") as log:
+        command = [sys.executable, "-m", "workers", "api", "--fd", str(listener.fileno())]
+        process = subprocess.Popen(command, env=environment, pass_fds=[listener.fileno()], stderr=log)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        httpx.get(f"{address}/health/live", timeout=60).raise_for_status()
+        headers = {"Authorization": f"Bearer {KEY}"}
+        assert httpx.get(f"{address}/v1/jobs/{job_id}", headers=headers, timeout=20).status_code == 500
+    finally:
+        process.terminate()
+        process.wait()
+    text = (tmp_path / "log").read_text()
+    told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    [failed] = [line for line in told if line["event"] == "request_failed"]
+    assert "ResponseError" in failed["exception"]
+    assert KEY not in text
