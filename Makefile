@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api bench-scaling bench-autoscale screenshots lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api bench-scaling bench-autoscale bench-sizing screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from ocr_engine.errors import InvalidRequest
 from ocr_engine.saving import stem_of
@@ -13,7 +12,7 @@ from ocr_engine.web import fetch_document, is_address, shown_address
 from ocr_engine.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from ocr_engine.exports import DocumentInfo, Export, OpenExport, PageText
+    from ocr_engine.exports import PageText
     from ocr_engine.results import OCRResult
 
 OF_A_PAGE = ("json", "image")
@@ -60,24 +59,18 @@ class ChosenFiles:
         if not wanted:
             return
         # Imported where it is needed: it takes the PDF library.
-        from ocr_engine.exports import DocumentInfo
+        from ocr_engine.exports import DocumentInfo, open_export
 
         filename = Path(shown_address(document) if is_address(document) else document).name
         info = DocumentInfo(filename=filename, page_count=len(pages), engine=self._engine)
         stem = self._stems.claim(stem_of(document, None))
         for output in wanted:
             with whole_file(self._folder / (stem + OF_A_DOCUMENT[output])) as file:
-                export = _open(output, file, info, document)
+                export = open_export(output, file, info, document=lambda: _read(document))
                 for page in pages:
                     export.add(page)
                 export.finish()
 
 
-def _open(output: str, file: BinaryIO, info: DocumentInfo, document: str) -> Export:
-    from ocr_engine.exports import Alto, Hocr, PlainText, searchable_pdf
-
-    if output == "pdf":
-        data = fetch_document(document) if is_address(document) else Path(document).read_bytes()
-        return searchable_pdf(file, info, data)
-    writers: Mapping[str, OpenExport] = {"text": PlainText, "hocr": Hocr, "alto": Alto}
-    return writers[output](file, info)
+def _read(document: str) -> bytes:
+    return fetch_document(document) if is_address(document) else Path(document).read_bytes()

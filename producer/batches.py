@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import structlog
 import uuid_utils
 
 from producer.contract import names
@@ -20,6 +21,7 @@ from producer.remote import check_remote
 
 _PARALLEL = 16  # a manifest in S3 takes some 20 ms, nearly all of it waiting
 _KEY_MAX = 100
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +77,11 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
 def _take_back(intake: Intake, made: Sequence[Submitted]) -> None:
     for submitted in made:
         if submitted.outcome is SubmitOutcome.CREATED:
-            intake.jobs.forget(submitted.job_id)
-            intake.objects.delete(names.job_prefix(submitted.job_id))
+            try:
+                intake.jobs.forget(submitted.job_id)
+                intake.objects.delete(names.job_prefix(submitted.job_id))
+            except OcrFleetError as error:  # what refused the batch is told, and not this
+                _log.warning("job_not_taken_back", job_id=submitted.job_id, reason=error.message)
 
 
 def _batch_id(submission: Submission) -> str:

@@ -12,7 +12,7 @@ import structlog
 import uuid_utils
 
 from producer.contract import names
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused, Unavailable
+from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused
 from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceInfo, links_of
 from producer.contract.keys import Tenant
 from producer.contract.leases import NewJob, Submitted
@@ -20,6 +20,7 @@ from producer.contract.manifest import Manifest
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
 from producer.contract.sources import Remote, UploadSource
 from producer.remote import RemoteRules, check_remote, check_upload, source_before
+from producer.ringing import ring_or_leave
 from producer.source import inspect_source
 
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
@@ -94,12 +95,7 @@ class Intake:
 
     def ring(self, queue: str | None) -> None:
         """Tell the workers; if that fails the reconciler will."""
-        if queue is None:
-            return
-        try:
-            self.doorbell.ring(queue)
-        except Unavailable as error:
-            _log.warning("ring_postponed", queue=queue, reason=error.message)
+        ring_or_leave(self.doorbell, queue)
 
     def _check(self, submission: Submission) -> None:
         key = submission.idempotency_key

@@ -12,7 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from producer.contract import names
-from producer.contract.errors import NotFound, Unavailable
+from producer.contract.errors import NotFound
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import LostJob, SubmitOutcome
 from producer.contract.manifest import Manifest
@@ -20,6 +20,7 @@ from producer.contract.ports import Doorbell, ObjectStore, Upkeep
 from producer.contract.results import PageResult
 from producer.intake import fingerprint, reuse_key
 from producer.keyring import KeyRing
+from producer.ringing import ring_or_leave
 
 _PARALLEL_READS = 16  # a request to S3 takes some 20 ms, nearly all of it waiting
 _BATCH = 64
@@ -63,14 +64,15 @@ class Recovery:
             while batch := list(islice(jobs, _BATCH)):
                 for lost in pool.map(self._lost, batch):
                     counts[self._put_back(lost) if isinstance(lost, LostJob) else lost] += 1
-        self._ring(self._upkeep.backlog())
+        for queue in self._upkeep.backlog():
+            ring_or_leave(self._doorbell, queue)
         return counts
 
     def _put_back(self, lost: LostJob) -> Found:
         answer = self._upkeep.restore(lost)
         if answer.outcome is SubmitOutcome.EXISTING:
             return Found.PRESENT
-        self._ring([answer.ring] if answer.ring else [])
+        ring_or_leave(self._doorbell, answer.ring)
         return Found.RESTORED if lost.record.job.status.is_terminal else Found.REQUEUED
 
     def _lost(self, stored: _Objects) -> LostJob | Found:
@@ -112,13 +114,6 @@ class Recovery:
             if page.error is None or state.is_terminal:
                 found[page.page] = page.error
         return found
-
-    def _ring(self, queues: list[str]) -> None:
-        for queue in queues:
-            try:
-                self._doorbell.ring(queue)
-            except Unavailable as error:  # the reconciler will
-                _log.warning("ring_postponed", queue=queue, reason=error.message)
 
 
 def _jobs_of(keys: Iterator[str]) -> Iterator[_Objects]:

@@ -10,8 +10,9 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from producer.contract.jobs import DAY_S
+
 MIB = 1024 * 1024
-DAY_S = 86_400
 RUNTIME_FILE = "runtime.json"
 
 
@@ -71,20 +72,20 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The environment, completed by the embedded system that runs in `data_dir`, if one does."""
+    """The environment, and what it leaves open from the embedded system that runs in `data_dir`, if one does."""
     settings = Settings()
     if settings.redis_url or settings.server:
         return settings
-    runtime = read_runtime(settings.data_dir)
-    return settings.model_copy(update=runtime) if runtime else settings
+    runtime = read_runtime(settings.data_dir) or {}
+    return settings.model_copy(update={name: at for name, at in runtime.items() if getattr(settings, name) is None})
 
 
 def read_runtime(data_dir: Path) -> dict[str, object] | None:
-    """The addresses that a running `ocrfleet up` wrote, for the settings that the environment left open."""
+    """The addresses that a running `ocrfleet up` of this user wrote."""
     try:
         runtime = json.loads((data_dir / RUNTIME_FILE).read_text())
         os.kill(runtime["pid"], 0)
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # the last: the process is another user's by now
         return None
     return {
         "redis_url": runtime["redis_url"],

@@ -73,9 +73,9 @@ def inspect_source(stream: BinaryIO, *, filename: str | None, max_bytes: int) ->
 
 def media_type_of(head: bytes) -> str:
     """The media type that the first bytes show, never the name. Raises: UnsupportedMedia."""
-    if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
-        return "application/pdf"
     for signature, media_type in _SIGNATURES:
         if signature.match(head):
             return media_type
+    if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
+        return "application/pdf"
     raise UnsupportedMedia()

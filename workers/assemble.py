@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
@@ -16,9 +15,6 @@ from producer.contract.jobs import JobRecord
 from producer.contract.ports import ObjectStore
 from producer.contract.results import DocumentResult
 from workers.disk import on_disk
-
-if TYPE_CHECKING:
-    from ocr_engine.exports import DocumentInfo, Export, OpenExport
 
 _PARALLEL_READS = 8
 _log = structlog.get_logger(__name__)
@@ -52,17 +48,18 @@ def put_exports(
     left out: the job has a result without it. Raises: NotFound, Unavailable.
     """
     # Imported where a device child needs it: io nodes end jobs too, and load no imaging library.
-    from ocr_engine.exports import DocumentInfo, PageText
+    from ocr_engine.exports import DocumentInfo, PageText, open_export
 
     job_id = record.job.id
     info = DocumentInfo(filename=record.source.filename, page_count=len(pages), engine=engine)
+    input_key = names.input_key(job_id, record.source.filename)
     made: dict[str, str] = {}
     for output in names.EXPORTS:
         if output not in record.request.outputs:
             continue
         with on_disk(), tempfile.TemporaryFile() as file:
             try:
-                export = _open_export(output, file, info, objects, record)
+                export = open_export(output, file, info, document=lambda: objects.get(input_key))
                 for body in _bodies(objects, job_id, pages, known):
                     export.add(PageText.parse(json.loads(body)))
                 export.finish()
@@ -74,15 +71,6 @@ def put_exports(
             objects.put(names.export_key(job_id, output), file, media_type=names.media_type_of(name))
         made[output] = names.file_href(job_id, name)
     return made
-
-
-def _open_export(output: str, file: BinaryIO, info: DocumentInfo, objects: ObjectStore, record: JobRecord) -> Export:
-    from ocr_engine.exports import Alto, Hocr, PlainText, searchable_pdf
-
-    if output == "pdf":
-        return searchable_pdf(file, info, objects.get(names.input_key(record.job.id, record.source.filename)))
-    writers: Mapping[str, OpenExport] = {"text": PlainText, "hocr": Hocr, "alto": Alto}
-    return writers[output](file, info)
 
 
 def _bodies(objects: ObjectStore, job_id: str, pages: Sequence[int], known: Mapping[int, bytes]) -> Iterator[bytes]:

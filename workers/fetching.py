@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +16,17 @@ from producer.contract.leases import Claim, LeaseState, Worker
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from producer.contract.sources import S3Source, UploadSource, UrlSource, shown
 from producer.remote import RemoteRules
+from producer.ringing import ring_or_leave
 from producer.source import inspect_source
 from workers.disk import on_disk
 from workers.ending import Closing
 from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
+from workers.postponing import postpone_s
 from workers.web_source import WebSource
 
 _CHUNK_BYTES = 1 << 20
 _TRIES = 3
-_RETRY_FIRST_S, _RETRY_MAX_S, _RETRY_DOUBLINGS = 2.0, 300.0, 10
 _UNBOUNDED = PageBounds(timeout_s=float("inf"), memory_bytes=1 << 62)  # no page is read here
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +76,7 @@ class Fetcher:
         if claim is None:
             return False
         for queue in claim.more:
-            self._ring(queue)
+            ring_or_leave(self._doorbell, queue)
         heartbeat = Heartbeat(
             self._leases,
             claim.lease,
@@ -119,7 +119,7 @@ class Fetcher:
         reach("after_fetch")
         answer = self._leases.fetched(claim.lease, source, queue=names.queue_of(record.request.device))
         if answer.ring:
-            self._ring(answer.ring)
+            ring_or_leave(self._doorbell, answer.ring)
         return answer.state
 
     def _settle(self, claim: Claim, state: LeaseState) -> None:
@@ -159,14 +159,8 @@ class Fetcher:
         self._closing.fail(claim, JobError(code=error.code, message=error.message, retryable=error.retryable))
 
     def _postpone(self, claim: Claim, reason: str) -> None:
-        delay_s = min(_RETRY_FIRST_S * 2 ** min(claim.waits, _RETRY_DOUBLINGS), _RETRY_MAX_S) * random.uniform(0.8, 1.2)
+        delay_s = postpone_s(claim.waits)
         _log.warning("fetch_postponed", job_id=claim.lease.job_id, delay_s=round(delay_s, 1), reason=reason)
         answer = self._leases.release(claim.lease, delay_s=delay_s)
         if answer.ring:
-            self._ring(answer.ring)
-
-    def _ring(self, queue: str) -> None:
-        try:
-            self._doorbell.ring(queue)
-        except Unavailable as error:
-            _log.warning("ring_postponed", queue=queue, reason=error.message)
+            ring_or_leave(self._doorbell, answer.ring)

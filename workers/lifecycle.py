@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -227,7 +227,7 @@ def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue:
         store=store,
         objects=connect_objects(settings),
         doorbell=queue,
-        open_bucket=lambda bucket: connect_bucket(settings, bucket),
+        open_bucket=cache(partial(connect_bucket, settings)),
         limits=FetchLimits(
             rules=remote_rules(settings),
             max_bytes=settings.max_file_bytes,

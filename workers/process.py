@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from producer.contract.leases import (
 )
 from producer.contract.pages import PageSelection
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
+from producer.ringing import ring_or_leave
 from producer.tracing import record_step
 from workers import translate
 from workers.ending import Ending
@@ -33,8 +33,8 @@ from workers.engine import Engine
 from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
 from workers.pages import PageReader
+from workers.postponing import FIRST_S, postpone_s
 
-_RETRY_FIRST_S, _RETRY_MAX_S, _RETRY_DOUBLINGS = 2.0, 300.0, 10
 _STUCK_EXIT_CODE = 70
 _log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ class UnitProcessor:
             return False
         reach("after_claim")
         for queue in claim.more:
-            self._ring(queue)
+            ring_or_leave(self._doorbell, queue)
         heartbeat = Heartbeat(
             self._leases,
             claim.lease,
@@ -146,7 +146,7 @@ class UnitProcessor:
             self._postpone(unit, error)
         except EngineError as error:
             why = translate.job_error(error)
-            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=_RETRY_FIRST_S))
+            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=FIRST_S))
         except (Exception, SystemExit) as error:
             # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
             _log.exception("unit_crashed", job_id=unit.job_id, page=unit.heartbeat.page)
@@ -247,13 +247,7 @@ class UnitProcessor:
 
     def _answered(self, answer: LeaseAnswer) -> None:
         if answer.ring:
-            self._ring(answer.ring)
-
-    def _ring(self, queue: str) -> None:
-        try:
-            self._doorbell.ring(queue)
-        except Unavailable as error:
-            _log.warning("ring_postponed", queue=queue, reason=error.message)
+            ring_or_leave(self._doorbell, answer.ring)
 
     def _stop(self, unit: _Unit, state: LeaseState) -> None:
         if state is LeaseState.CANCELLED:
@@ -264,8 +258,7 @@ class UnitProcessor:
 
     def _postpone(self, unit: _Unit, error: Unavailable) -> None:
         """The store does not answer: give the unit back for a while; no attempt is counted."""
-        doublings = min(unit.claim.waits, _RETRY_DOUBLINGS)  # after days of waiting 2**waits is no number any more
-        delay_s = min(_RETRY_FIRST_S * 2**doublings, _RETRY_MAX_S) * random.uniform(0.8, 1.2)
+        delay_s = postpone_s(unit.claim.waits)
         _log.warning("unit_postponed", job_id=unit.job_id, delay_s=round(delay_s, 1), reason=error.message)
         self._answered(self._leases.release(unit.lease, delay_s=delay_s))
 

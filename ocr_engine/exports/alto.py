@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from itertools import groupby
 from typing import BinaryIO
 
@@ -14,7 +13,7 @@ from ocr_engine.exports.page_text import (
     angle_deg,
     around,
     bounding_box,
-    legal_xml,
+    escaped,
     quarter_of,
 )
 
@@ -39,7 +38,7 @@ class Alto:
 
     def __init__(self, file: BinaryIO, info: DocumentInfo) -> None:
         self._file = file
-        self._write(_HEAD.format(filename=_escaped(info.filename), engine=_escaped(info.engine)))
+        self._write(_HEAD.format(filename=escaped(info.filename), engine=escaped(info.engine)))
 
     def add(self, page: PageText) -> None:
         number = page.number
@@ -66,7 +65,7 @@ class Alto:
 
 def _line(line: TextLine, name: str) -> str:
     words = "<SP/>".join(
-        f'<String ID="string_{name}_{number}" CONTENT="{_escaped(word.text)}" WC="{line.score:.4f}" '
+        f'<String ID="string_{name}_{number}" CONTENT="{escaped(word.text)}" WC="{line.score:.4f}" '
         f"{_place(bounding_box(word.quad))}>{_shape(word.quad)}</String>"
         for number, word in enumerate(line.words, start=1)
     )
@@ -89,7 +88,3 @@ def _shape(corners: Sequence[tuple[float, float]]) -> str:
 
 def _points(corners: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{x:g},{y:g}" for x, y in corners)
-
-
-def _escaped(text: str) -> str:
-    return escape(legal_xml(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import BinaryIO
 
 from ocr_engine.exports.page_text import (
@@ -13,7 +12,7 @@ from ocr_engine.exports.page_text import (
     angle_deg,
     around,
     bounding_box,
-    legal_xml,
+    escaped,
     quarter_of,
 )
 
@@ -41,15 +40,15 @@ class Hocr:
         self._filename = info.filename
         self._write(
             _HEAD.format(
-                title=_escaped(info.filename),
-                engine=_escaped(info.engine),
+                title=escaped(info.filename),
+                engine=escaped(info.engine),
                 capabilities=_CAPABILITIES,
                 page_count=info.page_count,
             )
         )
 
     def add(self, page: PageText) -> None:
-        image = _escaped(self._filename.replace('"', "'"))
+        image = escaped(self._filename.replace('"', "'"))
         title = f"image &quot;{image}&quot;; bbox 0 0 {page.width} {page.height}; ppageno {page.number - 1}"
         self._write(f'<div class="ocr_page" id="page_{page.number}" title="{title}">\n')
         if page.lines:
@@ -73,7 +72,7 @@ def _line(line: TextLine, name: str) -> str:
     corners = " ".join(f"{round(x)} {round(y)}" for x, y in line.polygon)
     words = " ".join(
         f'<span class="ocrx_word" id="word_{name}_{number}" '
-        f'title="{_box(bounding_box(word.quad))}; x_wconf {line.score * 100:.0f}">{_escaped(word.text)}</span>'
+        f'title="{_box(bounding_box(word.quad))}; x_wconf {line.score * 100:.0f}">{escaped(word.text)}</span>'
         for number, word in enumerate(line.words, start=1)
     )
     title = f"{_box(box)}; {_slant(line, box)}; poly {corners}"
@@ -92,7 +91,3 @@ def _slant(line: TextLine, box: Box) -> str:
 
 def _box(box: Box) -> str:
     return "bbox {} {} {} {}".format(*(max(side, 0) for side in box))
-
-
-def _escaped(text: str) -> str:
-    return escape(legal_xml(text))

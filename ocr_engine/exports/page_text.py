@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
@@ -114,9 +115,9 @@ def quarter_of(angle: float) -> int:
     return int(round(angle / 90.0) % 4) * 90
 
 
-def legal_xml(text: str) -> str:
-    """The text without what XML cannot hold."""
-    return _NOT_XML.sub("", text)
+def escaped(text: str) -> str:
+    """The text as it stands in XML, between tags or quotes; what XML cannot hold is left out."""
+    return escape(_NOT_XML.sub("", text))
 
 
 def _line(

@@ -12,7 +12,7 @@ import pymupdf
 
 from ocr_engine.errors import UnreadableDocument
 from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
-from ocr_engine.exports.page_text import DocumentInfo, PageText, TextLine, bounding_box
+from ocr_engine.exports.page_text import PageText, TextLine, bounding_box
 from ocr_engine.exports.text_layer import RESOURCE, Matrix, text_layer
 from ocr_engine.pdf import MUPDF_LOCK
 
@@ -30,7 +30,7 @@ class PdfPages:
     little more than its bytes.
     """
 
-    def __init__(self, file: BinaryIO, info: DocumentInfo, data: bytes) -> None:
+    def __init__(self, file: BinaryIO, data: bytes) -> None:
         self._file = file
         self._font = GlyphlessFont()
         self._kept: list[int] = []

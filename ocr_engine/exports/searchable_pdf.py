@@ -29,7 +29,7 @@ def searchable_pdf(file: BinaryIO, info: DocumentInfo, data: bytes, *, limits: D
         from ocr_engine.exports.pdf_pages import PdfPages
 
         document.close()
-        return PdfPages(file, info, data)
+        return PdfPages(file, data)
     return PicturePages(file, document, data)
 
 

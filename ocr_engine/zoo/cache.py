@@ -68,7 +68,10 @@ class Cache:
         return None
 
     def store(self, repository: str, ready: Path, source: str) -> Path:
-        """Move a complete folder into its place, in one step, with its record. Hold the lock. Raises: OSError."""
+        """Move a complete folder into its place with its record; what was there moves away first. Hold the lock.
+
+        Raises: OSError.
+        """
         files = sorted(path for path in ready.iterdir() if path.is_file())
         record = {"source": source, "sha256": {path.name: sha256_of(path) for path in files}}
         (ready / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

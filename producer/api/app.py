@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -36,7 +38,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     """The application around one Producer. Stateless: run as many as needed behind a load balancer."""
     app = DescribedApp(
         title="OCRFleet",
-        version="0.1.0",
+        version=version("ocrfleet"),
         summary="Documents to text at scale, asynchronously, on any device.",
         redoc_url=None,
     )

@@ -6,10 +6,11 @@ from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producer.api.answers import answer_of
+from producer.api.bodies import MULTIPART, media_type
 from producer.contract.errors import TooLarge
 
-# What goes to a file as it comes. Everything else is held in memory and has the smaller bound.
-_STREAMED = ("multipart/form-data", "application/octet-stream", "application/pdf", "image/")
+# Where a body goes to a file as it comes. Everything else is held in memory and has the smaller bound.
+_UPLOADS, _SUBMISSIONS = "/v1/uploads/", "/v1/jobs"
 
 
 class BodyLimit:
@@ -25,7 +26,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        is_streamed = request.headers.get("Content-Type", "").strip().lower().startswith(_STREAMED)
+        is_streamed = _is_streamed(request)
         max_bytes = self._max_bytes if is_streamed else self._max_json_bytes
         advice = "split the document" if is_streamed else "send the document as multipart or as an upload"
         refusal = TooLarge(f"the request has more than {max_bytes} bytes; {advice}")
@@ -44,3 +45,9 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _is_streamed(request: Request) -> bool:
+    """By where it goes, and not by what its sender says that it is."""
+    path = request.url.path
+    return path.startswith(_UPLOADS) or (path == _SUBMISSIONS and media_type(request) == MULTIPART)

@@ -71,12 +71,12 @@ def parse(body: bytes) -> InferRequest:
         raise _field_errors(
             [{"type": "json_invalid", "loc": f"body[{error.pos}]", "msg": "JSON decode error"}]
         ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise PaddlexError(400, "There was an error parsing the body") from error
     except ValidationError as error:
         raise _field_errors(
             [{"type": item["type"], "loc": _dotted(item["loc"]), "msg": item["msg"]} for item in error.errors()]
         ) from error
+    except (ValueError, RecursionError) as error:  # not Unicode, too deep, or a number of too many digits
+        raise PaddlexError(400, "There was an error parsing the body") from error
 
 
 def log_id_in(body: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""The stores of this package, kept in the memory of one process: for tests and for trying things out."""
+"""The store of this package, kept in the memory of one process: for tests and for trying things out."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _EXPORT_TYPES = dict(_EXPORTS.values())
 _OF_JOB = re.compile(r"jobs/(?P<job_id>[0-9a-f]{32})/")
 _OF_UPLOAD = re.compile(r"uploads/[0-9a-f]{32}/")
 _UNSAFE = re.compile(r"[^\w.\- ()]+")
-_FILENAME_MAX = 100
+_FILENAME_BYTES = 200
 
 
 def queue_of(device: str) -> str:
@@ -135,10 +135,6 @@ def image_name(page: int) -> str:
     return f"{page:05}_ocr_res_img.jpg"
 
 
-def image_key(job_id: str, page: int) -> str:
-    return picture_key(job_id, image_name(page))
-
-
 def view_name(page: int, view: Literal["page", "upright"]) -> str:
     """A page to look at: as it was given, or as it was read."""
     return f"{page:05}_{view}.jpg"
@@ -192,5 +188,10 @@ def safe_filename(name: str | None, *, suffix: str) -> str:
     base = _UNSAFE.sub("_", base).strip(" .")
     stem, dot, ending = base.rpartition(".")
     if dot and len(ending) <= 8:
-        base = f"{stem[: _FILENAME_MAX - len(ending) - 1]}.{ending}"
-    return base[:_FILENAME_MAX] or f"document{suffix}"
+        base = f"{_cut(stem, _FILENAME_BYTES - len(ending.encode()) - 1)}.{ending}"
+    return _cut(base, _FILENAME_BYTES) or f"document{suffix}"
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """The beginning of a text, no character of it in halves."""
+    return text.encode()[:most_bytes].decode(errors="ignore")

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from io import RawIOBase
 from typing import BinaryIO, TypeAlias, TypeVar
 
+from pydantic import BaseModel, ValidationError
+
 from producer.contract import errors
 
 TRIES = 3
 _FIRST_PAUSE_S, _PAUSE_MAX_S = 0.2, 10.0
 _T = TypeVar("_T")
+_Model = TypeVar("_Model", bound=BaseModel)
 # What documents are read from.
 Stream: TypeAlias = BinaryIO | RawIOBase
 # One part of a multipart body: file name, content, media type.
@@ -102,8 +105,11 @@ def error_of(answer: Answer, call: Call) -> errors.OcrFleetError | None:
     """The error of an answer, as the class that `Producer` would have raised; None: it is good."""
     if answer.status == 0:
         return errors.Unavailable(f"the service cannot be reached: {answer.content.decode()}")
-    if answer.status < 400:
+    if answer.status < 300 or (answer.status < 400 and call.target is not None):  # where a file lies is a redirect
         return None
+    if answer.status < 400:
+        where = answer.headers.get("location", "somewhere else")
+        return errors.Unavailable(f"the address given leads on to {where}; give the service's own")
     try:
         body = json.loads(answer.content)["error"]
         code, message, details = body["code"], body["message"], body["details"]
@@ -115,6 +121,14 @@ def error_of(answer: Answer, call: Call) -> errors.OcrFleetError | None:
     if code in _BY_CODE:
         return _BY_CODE[code](message, details=details)
     return errors.JobFailed(code, message)
+
+
+def parsed(kind: type[_Model], content: bytes) -> _Model:
+    """The body of a good answer. Raises: Unavailable: it is not ours, but of something that stands before us."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise errors.Unavailable("the answer is not that of this service; check its address") from error
 
 
 def _rewind(call: Call) -> None:

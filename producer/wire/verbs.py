@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import uuid_utils
+from pydantic import BaseModel
 
 from producer.contract import errors
 from producer.contract.batches import Batch
@@ -21,12 +22,20 @@ from producer.contract.webhooks import DeliveryRecord
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
-from producer.wire.calls import Answer, Call, Param, Part, Steps, send
+from producer.wire.calls import Answer, Call, Param, Part, Steps, parsed, send
 from producer.wire.streams import Counted, SendProgress
 
 _BYTES = "application/octet-stream"
 POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
 Source = str | Path | bytes | BinaryIO | RemoteSource
+
+
+class _DeadLetters(BaseModel):
+    dead_letters: list[Job]
+
+
+class _Deliveries(BaseModel):
+    deliveries: list[DeliveryRecord]
 
 
 def submit(
@@ -57,7 +66,7 @@ def submit(
             "request": (None, asked, "application/json"),
         }
         answer = yield from send(Call(method="POST", url="/v1/jobs", files=files, headers=headers))
-    return Job.model_validate_json(answer.content)
+    return parsed(Job, answer.content)
 
 
 def upload(
@@ -67,7 +76,7 @@ def upload(
     if isinstance(source, str | Path):
         filename = filename or Path(source).name
     answer = yield from send(Call(method="POST", url="/v1/uploads"))
-    place = Upload.model_validate_json(answer.content)
+    place = parsed(Upload, answer.content)
     with opened_source(source) as stream:
         content = Counted(stream, progress)
         headers = {"Content-Type": _BYTES, "Content-Length": str(content.size_bytes)} | place.headers
@@ -87,17 +96,17 @@ def submit_batch(
     body = asked | {"sources": [source.model_dump(mode="json") for source in sources]}
     headers = {"Idempotency-Key": idempotency_key or uuid_utils.uuid4().hex}
     answer = yield from send(Call(method="POST", url="/v1/batches", json=body, headers=headers))
-    return Batch.model_validate_json(answer.content)
+    return parsed(Batch, answer.content)
 
 
 def batch(batch_id: str) -> Steps[Batch]:
     """How far the jobs of a batch are."""
-    return Batch.model_validate_json((yield from _get(f"/v1/batches/{batch_id}")).content)
+    return parsed(Batch, (yield from _get(f"/v1/batches/{batch_id}")).content)
 
 
 def status(job_id: str) -> Steps[Job]:
     """The job as it is now."""
-    return Job.model_validate_json((yield from _get(f"/v1/jobs/{job_id}")).content)
+    return parsed(Job, (yield from _get(f"/v1/jobs/{job_id}")).content)
 
 
 def wait(job_id: str, *, timeout_s: float = 3600) -> Steps[Job]:
@@ -106,7 +115,7 @@ def wait(job_id: str, *, timeout_s: float = 3600) -> Steps[Job]:
     while True:
         poll_s = max(0.0, min(POLL_S, deadline - time.monotonic()))
         answer = yield from _get(f"/v1/jobs/{job_id}", wait=poll_s)
-        job = Job.model_validate_json(answer.content)
+        job = parsed(Job, answer.content)
         if job.status.is_terminal:
             return job
         if time.monotonic() >= deadline:
@@ -124,18 +133,18 @@ def jobs(
     """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None."""
     wanted: dict[str, Param] = {"status": [str(one) for one in status], "limit": limit}
     wanted |= {name: value for name, value in (("tag", tag), ("batch", batch), ("cursor", cursor)) if value is not None}
-    return JobList.model_validate_json((yield from _get("/v1/jobs", **wanted)).content)
+    return parsed(JobList, (yield from _get("/v1/jobs", **wanted)).content)
 
 
 def cancel(job_id: str) -> Steps[Job]:
     """Stop the job; one that has ended stays as it is."""
-    return Job.model_validate_json((yield from send(Call(method="POST", url=f"/v1/jobs/{job_id}/cancel"))).content)
+    return parsed(Job, (yield from send(Call(method="POST", url=f"/v1/jobs/{job_id}/cancel"))).content)
 
 
 def retry(job_id: str) -> Steps[Job]:
     """Run an ended job again: the pages that failed, or the whole."""
     call = Call(method="POST", url=f"/v1/jobs/{job_id}/retry", is_safe=False)
-    return Job.model_validate_json((yield from send(call)).content)
+    return parsed(Job, (yield from send(call)).content)
 
 
 def delete(job_id: str) -> Steps[None]:
@@ -150,7 +159,7 @@ def result(job_id: str) -> Steps[bytes]:
 
 def document(job_id: str) -> Steps[DocumentResult]:
     """The document result."""
-    return DocumentResult.model_validate_json((yield from result(job_id)))
+    return parsed(DocumentResult, (yield from result(job_id)))
 
 
 def page(job_id: str, page: int) -> Steps[bytes]:
@@ -161,51 +170,56 @@ def page(job_id: str, page: int) -> Steps[bytes]:
 def page_result(job_id: str, page: int) -> Steps[PageResult]:
     """One page, as soon as it is done; pages count from 1."""
     answer = yield from _get(f"/v1/jobs/{job_id}/pages/{page}")
-    return PageResult.model_validate_json(answer.content)
+    return parsed(PageResult, answer.content)
 
 
 def download(job_id: str, name: str, target: Path) -> Steps[None]:
-    """Write a result file to `target` as it comes, following one redirect to the object store."""
-    with target.open("wb") as file:
-        answer = yield from send(Call(method="GET", url=f"/v1/jobs/{job_id}/files/{name}", target=file))
-        if "location" in answer.headers:
-            # The presigned address carries its own right to read; our key is not sent to the store.
-            yield from send(Call(method="GET", url=answer.headers["location"], target=file))
+    """Write a result file to `target`, whole or not at all, following one redirect to the object store."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            answer = yield from send(Call(method="GET", url=f"/v1/jobs/{job_id}/files/{name}", target=file))
+            if "location" in answer.headers:
+                # The presigned address carries its own right to read; our key is not sent to the store.
+                yield from send(Call(method="GET", url=answer.headers["location"], target=file))
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def dead_letters(*, limit: int = 100) -> Steps[list[Job]]:
     """Jobs that gave up on something that may be tried again, newest first."""
     answer = yield from _get("/v1/dead-letters", limit=limit)
-    return [Job.model_validate(job) for job in json.loads(answer.content)["dead_letters"]]
+    return parsed(_DeadLetters, answer.content).dead_letters
 
 
 def dead_letter(job_id: str) -> Steps[DeadLetter]:
     """One job with the error of each of its failed pages."""
-    return DeadLetter.model_validate_json((yield from _get(f"/v1/dead-letters/{job_id}")).content)
+    return parsed(DeadLetter, (yield from _get(f"/v1/dead-letters/{job_id}")).content)
 
 
 def deliveries(job_id: str) -> Steps[list[DeliveryRecord]]:
     """The webhook deliveries of a job, oldest first."""
     answer = yield from _get("/v1/webhook-deliveries", job_id=job_id)
-    return [DeliveryRecord.model_validate(one) for one in json.loads(answer.content)["deliveries"]]
+    return parsed(_Deliveries, answer.content).deliveries
 
 
 def redeliver(event_id: str) -> Steps[DeliveryRecord]:
     """Deliver a webhook again, now."""
     answer = yield from send(Call(method="POST", url=f"/v1/webhook-deliveries/{event_id}/redeliver"))
-    return DeliveryRecord.model_validate_json(answer.content)
+    return parsed(DeliveryRecord, answer.content)
 
 
 def create_key(wanted: KeyRequest) -> Steps[CreatedKey]:
     """A new API key; its secret is in the answer and nowhere else."""
     body = wanted.model_dump(mode="json", exclude_defaults=True)
     answer = yield from send(Call(method="POST", url="/v1/keys", json=body, is_safe=False))
-    return CreatedKey.model_validate_json(answer.content)
+    return parsed(CreatedKey, answer.content)
 
 
 def list_keys() -> Steps[KeyList]:
     """Every API key, oldest first."""
-    return KeyList.model_validate_json((yield from _get("/v1/keys")).content)
+    return parsed(KeyList, (yield from _get("/v1/keys")).content)
 
 
 def revoke_key(key_id: str) -> Steps[None]:
@@ -215,13 +229,13 @@ def revoke_key(key_id: str) -> Steps[None]:
 
 def fleet() -> Steps[FleetView]:
     """The workers, the work that waits for them, and what they got done in the last hour."""
-    return FleetView.model_validate_json((yield from _get("/v1/fleet")).content)
+    return parsed(FleetView, (yield from _get("/v1/fleet")).content)
 
 
 def _submit_remote(remote: RemoteSource, asked: str, headers: dict[str, str]) -> Steps[Job]:
     body = json.loads(asked) | {"source": remote.model_dump(mode="json")}
     answer = yield from send(Call(method="POST", url="/v1/jobs", json=body, headers=headers))
-    return Job.model_validate_json(answer.content)
+    return parsed(Job, answer.content)
 
 
 def _get(path: str, **params: Param) -> Steps[Answer]:

@@ -181,6 +181,8 @@ def test_a_body_that_is_no_json_is_answered_in_paddlexs_form(http: httpx.Client)
     answer = http.post("/ocr", content=b'{"file": ', headers={"Content-Type": "application/json"})
     assert answer.status_code == 422
     assert json.loads(answer.json()["errorMsg"])[0]["type"] == "json_invalid"
+    number = http.post("/ocr", content=b'{"file": ' + b"9" * 5000 + b"}")
+    assert (number.status_code, number.json()["errorMsg"]) == (400, "There was an error parsing the body")
     assert http.post("/ocr", content=b"").json()["errorMsg"] == (
         '[{"type": "missing", "loc": "body", "msg": "Field required"}]'
     )

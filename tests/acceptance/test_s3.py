@@ -67,7 +67,7 @@ def test_a_document_goes_through_s3_and_its_files_are_fetched_from_there(
             names.input_key(job.id, "notice.png"),
             names.manifest_key(job.id),
             names.page_key(job.id, 1),
-            names.image_key(job.id, 1),
+            names.picture_key(job.id, names.image_name(1)),
             names.picture_key(job.id, names.view_name(1, "page")),
             names.result_key(job.id),
         )

@@ -51,7 +51,7 @@ def work(store: JobStore, objects: ObjectStore, job_id: str) -> None:
     lease = taken(store, job_id)
     store.leases.plan(lease, Plan(page_count=1, pages_total=1, unit_pages=1))
     objects.put(names.page_key(job_id, 1), b'{"page":1}', media_type="application/json")
-    objects.put(names.image_key(job_id, 1), b"jpeg", media_type="image/jpeg")
+    objects.put(names.picture_key(job_id, names.image_name(1)), b"jpeg", media_type="image/jpeg")
     store.leases.page(lease, 1)
     objects.put(names.result_key(job_id), b'{"pages":[]}', media_type="application/json")
     outputs = {"json": names.file_href(job_id, "result.json")}

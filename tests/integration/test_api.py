@@ -140,6 +140,15 @@ def test_a_body_beyond_the_limit_is_cut_off(http: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
+def test_what_a_body_is_called_does_not_widen_its_bound(producer: Producer) -> None:
+    settings = Settings(max_file_bytes=4_000_000, max_json_bytes=2_000)
+    body = b'{"file": "' + b"A" * 100_000 + b'", "fileType": 1}'
+    with serving(producer, settings) as address, httpx.Client(base_url=address) as http:
+        for path in ("/ocr", "/v1/batches", "/v1/jobs"):
+            for kind in ("image/png", "application/octet-stream", "application/json"):
+                assert http.post(path, content=body, headers={"Content-Type": kind}).status_code == 413, (path, kind)
+
+
 def test_unknown_jobs_and_paths_are_not_found(http: httpx.Client) -> None:
     for path in ("/v1/jobs/" + "0" * 32, "/v1/jobs/nonsense", "/v1/jobs/nonsense/events", "/nothing"):
         answer = http.get(path)

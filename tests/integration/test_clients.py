@@ -149,6 +149,23 @@ def test_tries_have_an_end() -> None:
     assert len(got) == TRIES
 
 
+@pytest.mark.parametrize("status", [308, 200])
+def test_what_stands_before_the_service_is_not_taken_for_it(status: int) -> None:
+    with flaky(*[status] * TRIES) as (address, _), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+        client.fleet()
+
+
+def test_a_file_that_is_not_there_leaves_the_one_that_was_downloaded_before(
+    client: OcrFleetClient, tmp_path: Path
+) -> None:
+    kept = tmp_path / "result.json"
+    kept.write_text("of another day")
+    with pytest.raises(NotFound):
+        client.download("0" * 32, "result.json", kept)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+    assert kept.read_text() == "of another day"
+
+
 def test_a_submission_is_repeated_whole_and_under_the_same_key() -> None:
     with flaky(0, 503, 503) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
         client.submit(PNG)

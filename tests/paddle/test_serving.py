@@ -210,7 +210,9 @@ def test_a_mistake_has_the_same_answer(pair: Pair, fields: dict[str, object]) ->
     assert_same(*pair.infer(**fields))
 
 
-@pytest.mark.parametrize("body", [b"", b'{"file": ', b"[1]", b"null", b'{"file": 5}'])
+@pytest.mark.parametrize(
+    "body", [b"", b'{"file": ', b"[1]", b"null", b'{"file": 5}', b'{"file": ' + b"9" * 5000 + b"}"]
+)
 def test_a_body_that_is_no_request_has_the_same_answer(pair: Pair, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     theirs, ours = (http.post("/ocr", content=body, headers=headers) for http in (pair.reference, pair.ours))

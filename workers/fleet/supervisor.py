@@ -249,8 +249,11 @@ class System:
         return path.read_text()
 
     def _write_private(self, name: str, text: str) -> None:
-        with os.fdopen(os.open(self.data_dir / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        """Whole or not at all: others read it meanwhile."""
+        unfinished = self.data_dir / f".{name}"
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(text)
+        unfinished.replace(self.data_dir / name)
 
 
 def _care() -> Care:

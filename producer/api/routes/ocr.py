@@ -58,12 +58,11 @@ async def infer(request: Request, producer: Connected) -> Response:
     body = b""
     try:
         body = await request.body()
-        parsed = paddlex.parse(body)
+        parsed = await run_in_threadpool(paddlex.parse, body)
         return await _infer(request, producer, parsed)
-    except PaddlexError as error:
-        return _answer(error, paddlex.log_id_in(body))
-    except OcrFleetError as error:
-        return _answer(paddlex.refusal(error), paddlex.log_id_in(body))
+    except (PaddlexError, OcrFleetError) as error:
+        refusal = error if isinstance(error, PaddlexError) else paddlex.refusal(error)
+        return _answer(refusal, await run_in_threadpool(paddlex.log_id_in, body))
 
 
 async def _infer(request: Request, producer: Producer, parsed: InferRequest) -> Response:

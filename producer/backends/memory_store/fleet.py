@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 
-from producer.backends.memory_store.state import State
+from producer.backends.memory_store.state import State, utc
 from producer.contract.fleet import KEPT_MINUTES, FleetWorker, LineLoad, Load, ScaleDecision, Slot, WorkerReport
 from producer.contract.jobs import Priority
 from producer.contract.names import DEVICE_KINDS
@@ -37,7 +36,7 @@ class MemoryFleet:
         now = self._state.now()
         with self._state.lock:
             heard_of = [(report, seen) for report, seen, until in self._state.workers.values() if until > now]
-        found = [FleetWorker(**report.model_dump(), seen_at=_utc(seen)) for report, seen in heard_of]
+        found = [FleetWorker(**report.model_dump(), seen_at=utc(seen)) for report, seen in heard_of]
         return sorted(found, key=lambda worker: worker.id)
 
     def load(self) -> Load:
@@ -45,7 +44,7 @@ class MemoryFleet:
         with self._state.lock:
             begin = (now // 60 - KEPT_MINUTES + 1) * 60
             slots = [_slot(at, counts) for at, counts in sorted(self._state.slots.items()) if at >= begin]
-            return Load(now=_utc(now), lines=self._lines(now), slots=tuple(slots))
+            return Load(now=utc(now), lines=self._lines(now), slots=tuple(slots))
 
     def decide(self, decision: ScaleDecision, *, ttl_s: float) -> None:
         with self._state.lock:
@@ -87,12 +86,8 @@ class MemoryFleet:
 
 def _slot(at: int, counts: dict[str, int]) -> Slot:
     return Slot(
-        at=_utc(at),
+        at=utc(at),
         pages={name.removeprefix("pages|"): n for name, n in counts.items() if name.startswith("pages|")},
         opened_jobs=counts.get("opened_jobs", 0),
         opened_pages=counts.get("opened_pages", 0),
     )
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(int(seconds * 1000) / 1000, tz=UTC)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from producer.backends.memory_store.state import Entry, Row, State
+from producer.backends.memory_store.state import Entry, Row, State, utc
 from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import Event, JobError, JobState
 from producer.contract.leases import LostJob, NewJob, Plan, SubmitOutcome, Submitted
@@ -146,7 +144,7 @@ class MemoryOutbox:
             self._state.counts[f"webhooks|{outcome.state}"] += 1
             if outcome.state is DeliveryState.DELIVERED:
                 self._state.counts["webhook_lag_ms"] += int((now - row.created) * 1000)
-            attempt = AttemptRecord(at=_utc(now), status=outcome.status, error=outcome.error)
+            attempt = AttemptRecord(at=utc(now), status=outcome.status, error=outcome.error)
             row.log = (*row.log, attempt)[-_LOG_KEPT:]
             row.state, row.body = outcome.state, outcome.body
             row.claimed_until = row.due = now + outcome.delay_s
@@ -218,11 +216,7 @@ def _record(event: str, row: Row) -> DeliveryRecord:
         url=row.url,
         state=row.state,
         attempts=row.attempts,
-        created_at=_utc(row.created),
-        next_attempt_at=_utc(row.claimed_until) if waits else None,
+        created_at=utc(row.created),
+        next_attempt_at=utc(row.claimed_until) if waits else None,
         log=row.log,
     )
-
-
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(int(seconds * 1000) / 1000, tz=UTC)

@@ -1,4 +1,4 @@
-"""What the in-memory job store keeps, and the steps that its four roles share: the twin of `prelude.lua`."""
+"""What the in-memory job store keeps, and the steps that its roles share: the twin of `prelude.lua`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from producer.contract.errors import NotFound
 from producer.contract.fleet import SLOT_S, LineLoad, ScaleDecision, WorkerReport
-from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of
+from producer.contract.jobs import Event, Job, JobError, JobRecord, JobState, Progress, links_of, utc_from_ms
 from producer.contract.leases import Crash, Lease, NewJob, Plan
 from producer.contract.listing import JobFilter
 from producer.contract.webhooks import AttemptRecord, DeliveryState, event_id
@@ -105,9 +105,9 @@ class Entry:
             filename=self.new.source.filename,
             owner=self.new.owner,
             priority=request.priority,
-            created_at=_utc(self.created),
-            started_at=_utc(self.started) if self.started else None,
-            finished_at=_utc(self.finished) if self.finished else None,
+            created_at=utc(self.created),
+            started_at=utc(self.started) if self.started else None,
+            finished_at=utc(self.finished) if self.finished else None,
             progress=Progress(
                 pages_total=self.plan.pages_total if self.plan else None,
                 pages_done=sum(error is None for error in self.pages.values()),
@@ -297,5 +297,6 @@ class State:
         return self.ready.setdefault((entry.queue, entry.new.request.priority), {})
 
 
-def _utc(seconds: float) -> datetime:
-    return datetime.fromtimestamp(int(seconds * 1000) / 1000, tz=UTC)
+def utc(seconds: float) -> datetime:
+    """Seconds since the epoch, to the millisecond, as Redis keeps them."""
+    return utc_from_ms(int(seconds * 1000))

@@ -35,6 +35,7 @@ def test_every_kind_that_the_engine_opens_is_known_by_its_first_bytes(drawn_as: 
         (b"II+\0\x08\0\0\0", "image/tiff"),  # BigTIFF
         (b"MM\0*\0\0\0\x08", "image/tiff"),
         (b"\n\n junk before it %PDF-1.7", "application/pdf"),
+        (b"\xff\xd8\xff\xe1 made of scan.pdf %PDF-1.7", "image/jpeg"),
     ],
 )
 def test_rare_beginnings_are_known_too(head: bytes, media_type: str) -> None:

@@ -1,0 +1,63 @@
+"""Settings: what a running embedded system adds, and what is shown of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from producer.settings import RUNTIME_FILE, load_settings
+from workers.cli import app
+
+RUNTIME = {"redis_url": "redis://127.0.0.1:1/0", "store_url": "file:///a", "webhook_secret": "whsec_own"}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That of an embedded system, in an environment that says nothing else."""
+    for name in [name for name in os.environ if name.startswith("OCRFLEET_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OCRFLEET_DATA_DIR", str(tmp_path))
+    return tmp_path
+
+
+def running(data_dir: Path, pid: int) -> None:
+    (data_dir / RUNTIME_FILE).write_text(json.dumps(RUNTIME | {"pid": pid}))
+
+
+def test_a_running_system_completes_what_the_environment_leaves_open(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running(data_dir, os.getpid())
+    monkeypatch.setenv("OCRFLEET_STORE_URL", "file:///b")
+    settings = load_settings()
+    assert (settings.redis_url, settings.store_url) == (RUNTIME["redis_url"], "file:///b")
+    assert settings.webhook_secret == SecretStr(RUNTIME["webhook_secret"])
+
+
+@pytest.mark.parametrize("error", [ProcessLookupError, PermissionError])
+def test_a_system_that_is_gone_is_none_whoever_has_its_process_id_by_now(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    def kill(_pid: int, _signal: int) -> None:
+        raise error
+
+    running(data_dir, 4_000_000)
+    monkeypatch.setattr(os, "kill", kill)
+    assert load_settings().redis_url is None
+
+
+def test_passwords_in_addresses_are_not_shown(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "OCRFLEET_REDIS_URL", "redis+sentinel://user:hidden-1@a:1,b/ocr/3?sentinel_password=hidden-2&db=1"
+    )
+    monkeypatch.setenv("OCRFLEET_BROKER_URL", "redis://a:6379/0?password=hidden-3")
+    monkeypatch.setenv("OCRFLEET_API_KEY", "hidden-4")
+    shown = CliRunner().invoke(app, ["settings"]).output
+    assert "OCRFLEET_REDIS_URL=redis+sentinel://user:***@a:1,b/ocr/3?sentinel_password=***&db=1" in shown
+    assert "OCRFLEET_BROKER_URL=redis://a:6379/0?password=***" in shown
+    assert "hidden" not in shown
