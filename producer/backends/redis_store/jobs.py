@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -63,7 +64,7 @@ class RedisJobs:
             raise _no_job(job_id)
 
     def retry(self, job_id: str) -> str | None:
-        outcome, ring = self._redis.run_list("retry", job_id)
+        outcome, ring = self._redis.run_list("retry", job_id, uuid.uuid4().hex)
         if outcome == "missing":
             raise _no_job(job_id)
         if outcome == "open":
@@ -75,7 +76,7 @@ class RedisJobs:
         return ring or None
 
     def forget(self, job_id: str) -> None:
-        if self._redis.run("forget", job_id) == "missing":
+        if self._redis.run("forget", job_id, uuid.uuid4().hex) == "missing":
             raise _no_job(job_id)
 
     def was_forgotten(self, job_id: str) -> bool:

@@ -1,10 +1,11 @@
--- Delete the record of a job and everything that points to it. Leases on it become stale. ARGV: id. Answers: missing | done.
+-- Delete the record of a job and everything that points to it. Leases on it become stale. ARGV: id, a name of this call,
+-- under which it may come twice. Answers: missing | done.
 local id = ARGV[1]
 local job = job_key(id)
 if redis.call('EXISTS', job) == 0 then
   redis.call('ZREM', KEEP, id)
   drop_dead(id)
-  return 'missing'
+  return redis.call('GET', P .. 'forgotten:' .. id) == ARGV[2] and 'done' or 'missing'
 end
 unready(id)
 recount(id, true)
@@ -21,6 +22,6 @@ drop_dead(id)
 delist(id)
 if is_open(field(id, 'state')) then land(id) end
 -- So that a worker in the middle of it can tell a deleted job from one that was lost with Redis.
-redis.call('SET', P .. 'forgotten:' .. id, now, 'PX', GRACE_MS)
+redis.call('SET', P .. 'forgotten:' .. id, ARGV[2], 'PX', GRACE_MS)
 redis.call('DEL', job, job .. ':units', job .. ':redo', job .. ':pages', job .. ':events')
 return 'done'

@@ -1,4 +1,5 @@
--- Record an attempt's outcome, unless it came so late that another attempt was begun. ARGV: event id, state, delay_ms, status code or '', error, body, disabled_ms, attempt.
+-- Record an attempt's outcome, unless it came so late that another attempt was begun. ARGV: event id, state, delay_ms,
+-- status code or '', error, body, disabled_ms, attempt.
 -- disabled_ms > 0: the receiver is gone; later deliveries to the same address end at once for that long.
 local row = P .. 'webhook:' .. ARGV[1]
 if redis.call('EXISTS', row) == 0 then return redis.call('ZREM', WEBHOOKS, ARGV[1]) end
