@@ -215,7 +215,7 @@ def test_pods_are_reached_at_the_api_alone_and_reach_what_they_need(everything: 
     assert policies["ocrfleet"]["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in policies["ocrfleet"]["spec"]
     ports = {port["port"] for rule in policies["ocrfleet"]["spec"]["egress"] for port in rule["ports"]}
-    assert ports == {53, 443, 6379, 6380, 26379}
+    assert ports == {53, 80, 443, 6379, 6380, 26379}
     (service,) = of(everything, "Service").values()
     api = of(everything, "Deployment")["ocrfleet-api"]["spec"]["template"]["metadata"]["labels"]
     for selector in (service["spec"]["selector"], policies["ocrfleet-api"]["spec"]["podSelector"]["matchLabels"]):
