@@ -142,8 +142,8 @@ class Intake:
 
 def put_manifest(objects: ObjectStore, record: JobRecord) -> None:
     """Write a job's record beside its objects. Safe to repeat."""
-    manifest = Manifest(written_at=datetime.now(tz=UTC), record=record)
-    body = manifest.model_dump_json(exclude_defaults=True).encode()
+    # Whole: the kind of a source is a default of it, and without its kind no source can be read.
+    body = Manifest(written_at=datetime.now(tz=UTC), record=record).model_dump_json().encode()
     objects.put(names.manifest_key(record.job.id), body, media_type="application/json")
 
 

@@ -15,6 +15,7 @@ from producer.contract.jobs import JobError
 from producer.contract.leases import Claim, LeaseState, Worker
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from producer.contract.sources import S3Source, UploadSource, UrlSource, shown
+from producer.intake import put_manifest
 from producer.remote import RemoteRules
 from producer.ringing import ring_or_leave
 from producer.source import inspect_source
@@ -116,6 +117,8 @@ class Fetcher:
             source = inspect_source(file, filename=record.source.filename, max_bytes=self._limits.max_bytes)
             key = names.input_key(claim.lease.job_id, source.filename)
             self._objects.put(key, file, media_type=source.media_type)
+        # Before the job is handed on: what it was fetched from may be gone when `recover` asks for it.
+        put_manifest(self._objects, record.model_copy(update={"source": source}))
         reach("after_fetch")
         answer = self._leases.fetched(claim.lease, source, queue=names.queue_of(record.request.device))
         if answer.ring:

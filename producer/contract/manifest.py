@@ -11,7 +11,7 @@ MANIFEST_VERSION = "1.0"
 
 
 class Manifest(Strict):
-    """Written when the job is accepted, when it is run again, and when it has ended."""
+    """Written when the job is accepted, when its document was fetched, when it is run again, and when it has ended."""
 
     manifest_version: str = MANIFEST_VERSION
     written_at: datetime

@@ -173,6 +173,13 @@ def test_a_redis_that_lost_everything_is_recovered_while_the_system_runs(tmp_pat
         assert run(tmp_path, "submit", str(page), "--wait", "--timeout", "60").returncode == 0
 
 
+def test_a_data_directory_has_one_system_at_a_time(data_dir: Path) -> None:
+    second = run(None, "up", "--port", "0", "--data-dir", str(data_dir))
+    assert second.returncode == 3
+    assert f"another `ocrfleet up` runs in {data_dir}" in second.stderr
+    assert run(data_dir, "list").returncode == 0
+
+
 def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
     with up(tmp_path) as (process, address):
         assert httpx.get(f"{address}/health/ready").is_success

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,18 +18,25 @@ from producer.backends.redis_store import RedisJobStore
 from producer.backends.s3_objects import S3ObjectStore
 from producer.contract import names
 from producer.contract.errors import Unauthorized
-from producer.contract.jobs import JobError, JobState
+from producer.contract.jobs import JobError, JobRequest, JobState
 from producer.contract.keys import KeyRequest, Scope
+from producer.contract.leases import Worker
 from producer.contract.manifest import Manifest
 from producer.contract.ports import ObjectStore
+from producer.contract.sources import RemoteSource, S3Source, UploadSource, UrlSource
 from producer.direct import Producer
 from producer.recover import Found, Recovery
+from producer.remote import RemoteRules
 from tests.contract.job_stores import CPU
 from tests.integration.conftest import LIMITS
 from tests.integration.reading import drawn_document, processor, work_off
+from tests.integration.serving import PNG
 from tests.servers.moto_s3 import MotoServer
+from workers.fetching import Fetcher, FetchLimits
+from workers.heartbeat import LeaseTimes
 
 NOTHING = dict.fromkeys(Found, 0)
+RULES = RemoteRules(buckets=frozenset({"scans"}))
 WEBHOOK = {"url": "https://example.org/hook"}
 
 
@@ -38,7 +47,7 @@ class Lost:
         self.objects = objects
         self.store = RedisJobStore(redis_url)
         self.queue = CeleryQueue(redis_url)
-        self.producer = Producer(self.store, objects, self.queue, LIMITS)
+        self.producer = Producer(self.store, objects, self.queue, replace(LIMITS, remote=RULES))
         self._redis = redis.Redis.from_url(redis_url)
 
     def lose(self) -> None:
@@ -52,6 +61,21 @@ class Lost:
         worker, engine = processor(self.store, self.objects, self.queue)
         work_off(worker)
         return engine.pages_read
+
+    def fetch(self) -> bool:
+        """Fetch a document that is elsewhere; False: none waits for it."""
+        limits = FetchLimits(
+            rules=RULES, max_bytes=1_000_000, timeout_s=5, lease=LeaseTimes(lease_s=60, heartbeat_s=60)
+        )
+        fetcher = Fetcher(
+            store=self.store,
+            objects=self.objects,
+            doorbell=self.queue,
+            open_bucket=lambda _bucket: self.objects,
+            limits=limits,
+            holder="io/1",
+        )
+        return fetcher.work(keep_message=lambda: None)
 
     def texts(self, job_id: str) -> list[str]:
         pages = json.loads(self.producer.result(job_id))["pages"]
@@ -120,6 +144,42 @@ def test_everything_lost_in_the_middle_of_work_ends_once_with_the_same_results(l
         assert kinds.count("job.succeeded") == 1
     again = lost.producer.submit(documents[0], outputs=["json"], webhook=WEBHOOK, idempotency_key="key-0")
     assert again.id == jobs[0]
+
+
+@pytest.mark.parametrize(
+    "remote",
+    [
+        UrlSource(url="https://example.org/page.png"),
+        S3Source(uri="s3://scans/page.png"),
+        UploadSource(upload_id="0" * 32),
+    ],
+    ids=lambda remote: remote.type,
+)
+def test_a_job_whose_document_is_elsewhere_waits_again_to_be_fetched(lost: Lost, remote: RemoteSource) -> None:
+    if isinstance(remote, UploadSource):
+        remote = UploadSource(upload_id=lost.producer.uploads.create().upload_id)
+        lost.producer.uploads.put(remote.upload_id, io.BytesIO(PNG))
+    job, _ = lost.producer.submit_remote(remote, JobRequest(), idempotency_key="k")
+    lost.lose()
+    assert lost.recover() == NOTHING | {Found.REQUEUED: 1}
+    claim = lost.store.leases.claim(Worker(queues=(names.QUEUE_FETCH,), holder="io/1", device="io"), lease_s=60)
+    assert claim is not None
+    assert (claim.lease.job_id, claim.record.remote) == (job.id, remote)
+    assert lost.producer.submit_remote(remote, JobRequest(), idempotency_key="k")[0].id == job.id
+
+
+def test_a_document_that_was_fetched_is_not_fetched_again(lost: Lost) -> None:
+    """Its upload is gone by then, and what lies at an address may be another document."""
+    upload = lost.producer.uploads.create()
+    lost.producer.uploads.put(upload.upload_id, io.BytesIO(drawn_document(2, shade=10)))
+    job, _ = lost.producer.submit_remote(UploadSource(upload_id=upload.upload_id), JobRequest(outputs=("json",)))
+    assert lost.fetch()
+    assert list(lost.objects.keys(names.UPLOADS_PREFIX)) == []
+    lost.lose()
+    assert lost.recover() == NOTHING | {Found.REQUEUED: 1}
+    assert not lost.fetch()
+    assert lost.work() == 2
+    assert lost.producer.status(job.id).status is JobState.SUCCEEDED
 
 
 def test_api_keys_open_again_after_recovery_and_revoked_ones_stay_away(lost: Lost) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 import httpx
 import structlog
@@ -67,6 +68,7 @@ class System:
         self._listener = _listen(port)
         self._processes = processes
         self._devices = devices
+        self._lock: TextIO | None = None  # held while this system has the data directory
         self._spawner = Spawner()
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
         self._extra = environment or {}
@@ -108,11 +110,15 @@ class System:
         self.stop()
 
     def start(self) -> None:
-        """Start every part and wait until the API is ready. Raises: Unavailable; InvalidRequest: no such device."""
+        """Start every part and wait until the API is ready.
+
+        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device.
+        """
         for device in self._devices:
             # A node checks it too. That it ends is only seen here if it does before the API is ready.
             checked(device, WorkerSettings())
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = _locked(self.data_dir)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
         self._addresses = {
             "redis_url": settings.redis_url or self._start_redis(),
@@ -209,7 +215,9 @@ class System:
         self._redis.stop()
         self._spawner.close()
         self._listener.close()
-        (self.data_dir / RUNTIME_FILE).unlink(missing_ok=True)
+        if self._lock is not None:
+            (self.data_dir / RUNTIME_FILE).unlink(missing_ok=True)
+            self._lock.close()
 
     def _start_redis(self) -> str:
         self._redis.start()
@@ -259,6 +267,20 @@ class System:
 def _care() -> Care:
     worker = WorkerSettings()
     return Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
+
+
+def _locked(data_dir: Path) -> TextIO:
+    """A file that is ours until it is closed. Two systems would each rewrite the other's jobs away.
+
+    Raises: Unavailable: another system runs there.
+    """
+    file = (data_dir / "lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise Unavailable(f"another `ocrfleet up` runs in {data_dir}; stop it, or choose another --data-dir") from error
+    return file
 
 
 def _listen(port: int) -> socket.socket:
