@@ -36,7 +36,8 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
     """Make a job of each source; the id of the batch, and whether anything is new.
 
     All or nothing: when one is refused, those made before it are taken back. With an idempotency key they stay, and the
-    same request goes on where it was; each job gets the key with its place, counted from 0.
+    same request goes on where it was; each job gets the key with its place, counted from 0. The same key with other
+    documents is a mismatch.
     Raises: the errors of `Intake.accept` and `accept_remote`; `details` names the source.
     """
     key = submission.idempotency_key
@@ -46,7 +47,7 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
         if not isinstance(source, Document):
             with _named(place):
                 check_remote(source, intake.limits.remote)
-    batch_id = _batch_id(submission)
+    batch_id = _batch_id(submission, sources)
     made: list[Submitted] = []
 
     def accept(place: int, source: Remote | Document) -> None:
@@ -60,7 +61,9 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
 
     pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="batch")
     try:
-        for _ in pool.map(accept, range(len(sources)), sources):
+        # The first by itself: it is what an idempotency key that stands for another request is found by.
+        accept(0, sources[0])
+        for _ in pool.map(accept, range(1, len(sources)), sources[1:]):
             pass
     except OcrFleetError:
         pool.shutdown(cancel_futures=True)
@@ -84,11 +87,15 @@ def _take_back(intake: Intake, made: Sequence[Submitted]) -> None:
                 _log.warning("job_not_taken_back", job_id=submitted.job_id, reason=error.message)
 
 
-def _batch_id(submission: Submission) -> str:
-    """New each time, or with an idempotency key always the same for the same owner."""
+def _batch_id(submission: Submission, sources: Sequence[Remote | Document]) -> str:
+    """New each time, or with an idempotency key always the same for the same owner and documents."""
     if submission.idempotency_key is None:
         return uuid_utils.uuid7().hex
-    return hashlib.sha256(f"{submission.tenant.owner}\n{submission.idempotency_key}".encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"{submission.tenant.owner}\n{submission.idempotency_key}".encode())
+    for source in sources:
+        named = source.data if isinstance(source, Document) else source.model_dump_json().encode()
+        digest.update(hashlib.sha256(named).digest())
+    return digest.hexdigest()[:32]
 
 
 @contextmanager

@@ -120,7 +120,9 @@ class Intake:
             remote=remote,
             batch=submission.batch,
             idempotency_key=submission.idempotency_key,
-            fingerprint=fingerprint(request, source, remote) if submission.idempotency_key else "",
+            fingerprint=(
+                fingerprint(request, source, remote, batch=submission.batch) if submission.idempotency_key else ""
+            ),
             reuse_key=reuse_key(request, source, owner) if request.reuse else "",
         )
 
@@ -147,11 +149,13 @@ def put_manifest(objects: ObjectStore, record: JobRecord) -> None:
     objects.put(names.manifest_key(record.job.id), body, media_type="application/json")
 
 
-def fingerprint(request: JobRequest, source: SourceInfo, remote: Remote | None) -> str:
-    """What an idempotency key stands for: the same document, or the same place of it, and the same request."""
-    if remote is not None:
-        return _digest("", remote.model_dump_json(), request.model_dump_json())
-    return _digest(source.sha256, request.model_dump_json())
+def fingerprint(request: JobRequest, source: SourceInfo, remote: Remote | None, *, batch: str | None) -> str:
+    """What an idempotency key stands for: the same document, or the same place of it, and the same request.
+
+    In a batch, also the same other documents, which its id depends on.
+    """
+    document = (source.sha256,) if remote is None else ("", remote.model_dump_json())
+    return _digest(*document, request.model_dump_json(), *((batch,) if batch else ()))
 
 
 def reuse_key(request: JobRequest, source: SourceInfo, owner: str) -> str:

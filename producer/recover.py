@@ -98,7 +98,11 @@ class Recovery:
             pages=pages,
             wait_s=(expires_at - now).total_seconds(),
             keep_s=(keep_until - now).total_seconds(),
-            fingerprint=fingerprint(record.request, record.source, record.remote) if record.job.idempotency_key else "",
+            fingerprint=(
+                fingerprint(record.request, record.source, record.remote, batch=record.batch)
+                if record.job.idempotency_key
+                else ""
+            ),
             reuse_key=reuse_key(record.request, record.source, record.owner) if record.request.reuse else "",
         )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import DAY_S
 
 MIB = 1024 * 1024
@@ -21,7 +22,23 @@ def default_data_dir() -> Path:
     return Path(base) / "ocrfleet"
 
 
-class Settings(BaseSettings):
+class CheckedSettings(BaseSettings):
+    """Settings that say which of them is wrong, without its value, which may be a secret."""
+
+    # Any: whatever is given in place of the environment.
+    def __init__(self, **given: Any) -> None:
+        """Raises: InvalidRequest."""
+        try:
+            super().__init__(**given)
+        except SettingsError as error:  # a list or a table that is no JSON
+            raise InvalidRequest(f"settings: {error}") from None
+        except ValidationError as error:
+            prefix = self.model_config.get("env_prefix", "")
+            wrong = (f"{prefix}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+            raise InvalidRequest(f"settings: {'; '.join(wrong)}") from None
+
+
+class Settings(CheckedSettings):
     """What the producer, the API and the workers share. Times in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix="OCRFLEET_", frozen=True, extra="ignore")
@@ -72,7 +89,10 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The environment, and what it leaves open from the embedded system that runs in `data_dir`, if one does."""
+    """The environment, and what it leaves open from the embedded system that runs in `data_dir`, if one does.
+
+    Raises: InvalidRequest.
+    """
     settings = Settings()
     if settings.redis_url or settings.server:
         return settings

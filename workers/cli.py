@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from producer import cli as producer_cli
+from producer.contract.errors import OcrFleetError
+from producer.exit_codes import exit_code_of
+from producer.logs import configure_logs
 
 app = typer.Typer(
     name="ocrfleet",
@@ -89,4 +92,10 @@ def models(context: typer.Context) -> None:
 
 def main() -> None:
     """Entry point of `ocrfleet`."""
-    app()
+    # To standard error, whatever a command prints. The parts of a system choose their format once they have settings.
+    configure_logs("console")
+    try:
+        app()
+    except OcrFleetError as error:
+        typer.echo(f"error [{error.code}]: {error.message}", err=True)
+        sys.exit(exit_code_of(error))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import BaseModel, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from producer.settings import CheckedSettings
 from workers.fleet.devices import DEVICE_DIR
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(CheckedSettings):
     """What `ocrfleet worker` tells its Celery node through the environment."""
 
     model_config = SettingsConfigDict(env_prefix="OCRFLEET_WORKER_", frozen=True, extra="ignore")
@@ -47,7 +48,7 @@ class WorkersOfKind(BaseModel):
     max: int = Field(100, ge=0)
 
 
-class AutoscaleSettings(BaseSettings):
+class AutoscaleSettings(CheckedSettings):
     """How many workers each kind of device should have; read by the io worker, which decides."""
 
     model_config = SettingsConfigDict(env_prefix="OCRFLEET_AUTOSCALE_", frozen=True, extra="ignore")

@@ -46,12 +46,16 @@ async def submit_body(request: Request) -> AsyncIterator[SubmitBody]:
     """The body of a submission while it is used. Raises: InvalidRequest, TooLarge."""
     kind = media_type(request)
     if kind == MULTIPART:
-        async with request.form(max_files=1, max_fields=1) as form:
-            file, part = form.get("file"), form.get("request")
+        async with request.form(max_files=2, max_fields=1) as form:
+            if unknown := sorted(form.keys() - {"file", "request"}):
+                raise InvalidRequest(
+                    f"there is no field {', '.join(unknown)}; put what you ask into `request`, as JSON"
+                )
+            file, part = form.get("file"), form.get("request", "{}")
             if not isinstance(file, UploadFile):
                 raise InvalidRequest("send the document as the multipart field `file`")
-            # A part with a media type of its own but no file name is still a plain field.
-            asked = parsed_json(JobRequest, part if isinstance(part, str) else "{}")
+            # A part is a file to the parser where it has a file name, as curl gives it one.
+            asked = parsed_json(JobRequest, await part.read() if isinstance(part, UploadFile) else part)
             yield SubmitBody(request=asked, document=file.file, filename=file.filename)
     elif kind == JSON:
         body = await run_in_threadpool(parsed_json, JsonJobRequest, await request.body())

@@ -10,10 +10,12 @@ import typer
 
 from producer import progress
 from producer.commands.results import OutDir, download
-from producer.commands.service import AsJson, ExitCode, JobId, Server, Service, service
+from producer.commands.service import AsJson, JobId, Server, Service, service
 from producer.commands.show import show, show_list
+from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import Job, JobState
 from producer.contract.listing import PAGE_MAX
+from producer.exit_codes import ExitCode
 from producer.requests import parse_request
 
 TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
@@ -30,7 +32,13 @@ def submit(
     pages: Annotated[str | None, typer.Option(help="Pages to read, counted from 1: `1-3,7`")] = None,
     outputs: Annotated[str, typer.Option(help="`json,image,text,hocr,alto,pdf`: those you want")] = "json,image",
     webhook: Annotated[str | None, typer.Option(metavar="URL", help="Address to tell of the end")] = None,
-    idempotency_key: Annotated[str | None, typer.Option(metavar="KEY", help="The same key makes the same job")] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="The same key makes the same job; of several documents each has its place behind it: `key.0`",
+        ),
+    ] = None,
     tag: Annotated[str | None, typer.Option(help="A word of yours, echoed")] = None,
     reuse: Annotated[bool, typer.Option("--reuse", help="A finished result of the same document may answer")] = False,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A predict parameter")] = None,
@@ -53,12 +61,22 @@ def submit(
         fields["webhook"] = {"url": webhook}
     with service(server, as_json) as found:
         request = parse_request(fields)
-        jobs = [found.submit(path, request, idempotency_key=idempotency_key) for path in documents]
-        if wait_:
-            followed = progress.follow(
-                found, jobs, [Path(path).name for path in documents], timeout_s=timeout, quiet=as_json
-            )
-            jobs = [_with_files(found, job, out) for job in followed]
+        jobs: list[Job] = []
+        try:
+            for place, path in enumerate(documents):
+                # Each its own, as in a batch: one key is one document.
+                key = f"{idempotency_key}.{place}" if idempotency_key and len(documents) > 1 else idempotency_key
+                jobs.append(found.submit(path, request, idempotency_key=key))
+            if wait_:
+                titles = [Path(path).name for path in documents]
+                followed = progress.follow(found, jobs, titles, timeout_s=timeout, quiet=as_json)
+                jobs = [_with_files(found, job, out) for job in followed]
+        except OcrFleetError as error:
+            # They go on: who submitted them must be able to ask for them.
+            error.details["jobs"] = [job.id for job in jobs]
+            if not as_json:
+                show(jobs, as_json)
+            raise
         show(jobs, as_json)
         _exit_by_state(jobs)
 

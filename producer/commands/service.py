@@ -5,22 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from producer.client import OcrFleetClient
-from producer.contract.errors import (
-    AccessRefused,
-    JobFailed,
-    LookupFailed,
-    OcrFleetError,
-    RateLimited,
-    RequestError,
-    Unavailable,
-    WaitTimeout,
-)
+from producer.contract.errors import OcrFleetError
+from producer.exit_codes import exit_code_of
 from producer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -30,16 +21,6 @@ Service: TypeAlias = "Producer | OcrFleetClient"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
 Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
-
-
-class ExitCode(int, Enum):
-    """What a command's exit status says."""
-
-    JOB_FAILED = 1
-    USAGE = 2
-    UNREACHABLE = 3
-    NOT_FOUND = 4
-    TIMED_OUT = 5
 
 
 @contextmanager
@@ -72,19 +53,4 @@ def errors(as_json: bool) -> Iterator[None]:
         if as_json:
             typer.echo(json.dumps({"error": {"code": error.code, "message": error.message, "details": error.details}}))
         typer.echo(f"error [{error.code}]: {error.message}", err=True)
-        raise typer.Exit(_exit_code(error)) from error
-
-
-def _exit_code(error: OcrFleetError) -> int:
-    for kind, code in (
-        (JobFailed, ExitCode.JOB_FAILED),
-        (LookupFailed, ExitCode.NOT_FOUND),
-        (WaitTimeout, ExitCode.TIMED_OUT),
-        (Unavailable, ExitCode.UNREACHABLE),
-        (RateLimited, ExitCode.UNREACHABLE),
-        (RequestError, ExitCode.USAGE),
-        (AccessRefused, ExitCode.USAGE),
-    ):
-        if isinstance(error, kind):
-            return code
-    return ExitCode.JOB_FAILED
+        raise typer.Exit(exit_code_of(error)) from error

@@ -39,7 +39,8 @@ def api(
 
 def settings(as_json: AsJson = False) -> None:
     """Show every setting: its environment variable, its value now, and what it means."""
-    now = load_settings()
+    with errors(as_json):
+        now = load_settings()
     rows = [
         (f"OCRFLEET_{name.upper()}", _shown(getattr(now, name)), field.description or "")
         for name, field in Settings.model_fields.items()

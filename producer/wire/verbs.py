@@ -58,8 +58,7 @@ def submit(
         source = parse_remote(source) or source
     if isinstance(source, RemoteSource):
         return (yield from _submit_remote(source, asked, headers))
-    if isinstance(source, str | Path):
-        filename = filename or Path(source).name
+    filename = filename or _name_of(source)
     with opened_source(source) as stream:
         files: dict[str, Part] = {
             "file": (filename or "document", Counted(stream, progress), "application/octet-stream"),
@@ -73,8 +72,7 @@ def upload(
     source: str | Path | bytes | BinaryIO, *, filename: str | None = None, progress: SendProgress | None = None
 ) -> Steps[UploadSource]:
     """Send a large document to the object store, and get the source to submit it as."""
-    if isinstance(source, str | Path):
-        filename = filename or Path(source).name
+    filename = filename or _name_of(source)
     answer = yield from send(Call(method="POST", url="/v1/uploads"))
     place = parsed(Upload, answer.content)
     with opened_source(source) as stream:
@@ -230,6 +228,11 @@ def revoke_key(key_id: str) -> Steps[None]:
 def fleet() -> Steps[FleetView]:
     """The workers, the work that waits for them, and what they got done in the last hour."""
     return parsed(FleetView, (yield from _get("/v1/fleet")).content)
+
+
+def _name_of(source: object) -> str | None:
+    """What a file is called, as text: a name on disk need not be any."""
+    return Path(source).name.encode(errors="replace").decode() if isinstance(source, str | Path) else None
 
 
 def _submit_remote(remote: RemoteSource, asked: str, headers: dict[str, str]) -> Steps[Job]:

@@ -129,6 +129,45 @@ def test_exit_codes_tell_what_went_wrong(data_dir: Path, page: Path, tmp_path: P
     assert run(data_dir, "wait", job_id).returncode == 1
 
 
+def test_jobs_that_were_made_are_told_of_when_a_command_fails_after_that(
+    data_dir: Path, page: Path, tmp_path: Path
+) -> None:
+    half = run(data_dir, "submit", str(page), str(tmp_path / "none.png"), "--json")
+    [made] = json.loads(half.stdout)["error"]["details"]["jobs"]
+    assert (half.returncode, run(data_dir, "wait", made, "--timeout", "60").returncode) == (2, 0)
+    late = run(data_dir, "submit", str(page), "--device", "gpu", "--wait", "--timeout", "0")
+    waiting = late.stdout.split()[0]
+    assert (late.returncode, run(data_dir, "cancel", waiting).returncode) == (5, 0)
+
+
+def test_several_documents_under_one_key_are_the_same_jobs_again(data_dir: Path, page: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(page.read_bytes() + b"\0")
+    first, again = (
+        run(data_dir, "submit", str(page), str(other), "--idempotency-key", "two", "--json").stdout for _ in range(2)
+    )
+    ids = [[job["id"] for job in json.loads(told)] for told in (first, again)]
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 2
+
+
+def test_a_file_whose_name_is_no_text_is_submitted_over_http_too(data_dir: Path, page: Path) -> None:
+    odd = os.fsdecode(os.fsencode(page.parent) + b"/bad\xff.png")
+    page.rename(odd)
+    server = json.loads((data_dir / "runtime.json").read_text())["address"]
+    done = run(None, "submit", odd, "--server", server)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_setting_that_cannot_be_is_named_without_its_value(data_dir: Path) -> None:
+    for command in (("list",), ("settings",), ("up", "--port", "0"), ("worker",)):
+        done = run(data_dir, *command, OCRFLEET_UNIT_PAGES="hidden-0")
+        assert done.returncode == 2, (command, done.stderr)
+        assert "OCRFLEET_UNIT_PAGES" in done.stderr
+        assert "hidden" not in done.stdout + done.stderr
+    assert run(data_dir, "up", "--devices", "tpu", "--port", "0").returncode == 2
+
+
 def test_ocr_reads_without_a_queue(page: Path, tmp_path: Path) -> None:
     done = run(None, "ocr", "-i", str(page), "--save_path", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr

@@ -135,6 +135,15 @@ def test_broken_multipart_is_an_error_not_a_crash(http: httpx.Client) -> None:
         assert answer.json()["error"]["code"] == "invalid_request"
 
 
+def test_what_is_asked_may_come_as_a_part_of_its_own_and_misspelt_fields_are_refused(http: httpx.Client) -> None:
+    asked = ("r.json", b'{"tag": "t"}', "application/json")
+    answer = http.post("/v1/jobs", files={"file": ("page.png", PNG), "request": asked})
+    assert (answer.status_code, answer.json()["tag"]) == (202, "t")
+    answer = http.post("/v1/jobs", files={"file": ("page.png", PNG)}, data={"outputs": "text"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+    assert "outputs" in answer.json()["error"]["message"]
+
+
 def test_a_body_beyond_the_limit_is_cut_off(http: httpx.Client) -> None:
     answer = http.post("/v1/jobs", files={"file": ("page.png", PNG + bytes(4_000_000))})
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")

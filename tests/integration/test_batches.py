@@ -76,6 +76,22 @@ def test_a_batch_sent_again_with_its_key_is_the_same_batch(http: httpx.Client) -
     assert again.json()["jobs_total"] == 2
 
 
+def inline(data: bytes) -> dict[str, str]:
+    return {"type": "base64", "data": base64.b64encode(data).decode()}
+
+
+def test_a_key_that_stands_for_other_documents_is_a_mismatch_and_makes_nothing(http: httpx.Client) -> None:
+    sources = [inline(PNG + bytes([place])) for place in range(3)]
+    headers = {"Idempotency-Key": "k"}
+    first = http.post("/v1/batches", json={"sources": sources[:2]}, headers=headers)
+    assert first.status_code == 202
+    for other in (sources[:1], sources, [sources[0], sources[2]], sources[1::-1]):
+        answer = http.post("/v1/batches", json={"sources": other}, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "idempotency_mismatch")
+    assert len(http.get("/v1/jobs").json()["jobs"]) == 2
+    assert http.post("/v1/batches", json={"sources": sources[:2]}, headers=headers).status_code == 200
+
+
 def test_an_upload_is_sent_and_submitted(http: httpx.Client, objects: MemoryObjectStore) -> None:
     upload = http.post("/v1/uploads").json()
     assert (upload["method"], upload["headers"]) == ("PUT", {})

@@ -9,11 +9,9 @@ import threading
 from dataclasses import dataclass
 
 import structlog
-import typer
 
 from producer.backends.redis_store import RedisJobStore
 from producer.connect import addresses
-from producer.contract.errors import OcrFleetError
 from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.names import kind_of
 from producer.contract.ports import Fleet
@@ -81,17 +79,13 @@ def _use(part: Part, workers: list[FleetWorker]) -> int:
 
 
 def run_local_scaler(*, device: str, most: int) -> None:
-    """`ocrfleet autoscale`: until SIGINT or SIGTERM, then drain."""
+    """`ocrfleet autoscale`: until SIGINT or SIGTERM, then drain. Raises: Unavailable, InvalidRequest."""
     settings = load_settings()
     configure_logs(settings.log_format)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    try:
-        store = RedisJobStore(addresses(settings)[0])
-    except OcrFleetError as error:
-        typer.echo(f"error [{error.code}]: {error.message}", err=True)
-        raise typer.Exit(3) from error
+    store = RedisJobStore(addresses(settings)[0])
     spawner = Spawner()
     parts = Parts(spawner=spawner, drain_s=drain_s_for(WorkerSettings().stop_s))
     scaler = LocalScaler(parts=parts, fleet=store.fleet, device=device, most=most)

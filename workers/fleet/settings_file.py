@@ -7,9 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
-
 from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
 from workers.settings import AutoscaleSettings, WorkerSettings
@@ -41,16 +38,9 @@ class SettingsFile:
         _set_environment({**_read(self._path), **self._given})
         try:
             Settings(), WorkerSettings(), AutoscaleSettings()
-        except (ValidationError, SettingsError) as error:  # the second: a list or a table that is no JSON
+        except InvalidRequest as error:
             _set_environment(former)
-            raise InvalidRequest(f"{self._path}: {_wrong(error)}") from error
-
-
-def _wrong(error: ValidationError | SettingsError) -> str:
-    """Without the values, some of which are secrets."""
-    if isinstance(error, SettingsError):
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise InvalidRequest(f"{self._path}: {error.message}") from error
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -22,7 +22,7 @@ import structlog
 import typer
 
 from producer.backends.redis_store import RedisJobStore
-from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
+from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
@@ -295,36 +295,33 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
     """`ocrfleet up`: run until SIGINT or SIGTERM, then drain. devices: with commas between; None: those found here.
 
     On SIGHUP the settings file is read again, and all parts are replaced by such with its settings.
+    Raises: InvalidRequest, Unavailable.
     """
     stopping: list[int] = []
     changed = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
-    try:
-        file = SettingsFile()
-        file.load()
-        settings = Settings()
-        configure_logs(settings.log_format)
-        if settings.settings_file:  # without one, a terminal that is closed ends the system as it does other commands
-            signal.signal(signal.SIGHUP, lambda *_: changed.set())
-        system = System(
-            data_dir=data_dir or settings.data_dir,
-            port=port,
-            processes=processes,
-            devices=devices.split(",") if devices else detect(WorkerSettings().device_dir),
-        )
-        with system:
-            typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
-            while not stopping:
-                system.check()
-                if changed.is_set():
-                    changed.clear()
-                    _take_over(file, system)
-                time.sleep(_WATCH_S)
-            typer.echo("draining ...")
-    except OcrFleetError as error:
-        typer.echo(f"error [{error.code}]: {error.message}", err=True)
-        raise typer.Exit(3) from error
+    file = SettingsFile()
+    file.load()
+    settings = Settings()
+    configure_logs(settings.log_format)
+    if settings.settings_file:  # without one, a terminal that is closed ends the system as it does other commands
+        signal.signal(signal.SIGHUP, lambda *_: changed.set())
+    system = System(
+        data_dir=data_dir or settings.data_dir,
+        port=port,
+        processes=processes,
+        devices=devices.split(",") if devices else detect(WorkerSettings().device_dir),
+    )
+    with system:
+        typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
+        while not stopping:
+            system.check()
+            if changed.is_set():
+                changed.clear()
+                _take_over(file, system)
+            time.sleep(_WATCH_S)
+        typer.echo("draining ...")
 
 
 def _take_over(file: SettingsFile, system: System) -> None:

@@ -41,8 +41,8 @@ def test_what_the_file_says_no_more_is_as_it_was(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("OCRFLEET_UNIT_PAGES=0\n", "unit_pages"),
-        ("OCRFLEET_WORKER_LEASE_S=-1\n", "lease_s"),
+        ("OCRFLEET_UNIT_PAGES=0\n", "OCRFLEET_UNIT_PAGES"),
+        ("OCRFLEET_WORKER_LEASE_S=-1\n", "OCRFLEET_WORKER_LEASE_S"),
         ("OCRFLEET_WORKER_CORES=many\n", "cores"),
         ("# a\nexport OCRFLEET_UNIT_PAGES=3\n", "line 2"),
     ],
