@@ -246,7 +246,8 @@ def _engine(worker: WorkerSettings) -> Engine:
     share = pin_process(_slot(), worker.processes, cores=worker.cores)
     module, _, factory = worker.engine.partition(":")
     wanted = inside(worker.device)
-    engine: Engine = getattr(importlib.import_module(module), factory)(device=wanted, cpu_threads=share.threads)
+    build = getattr(importlib.import_module(module), factory)
+    engine: Engine = build(device=wanted, cpu_threads=share.threads, **worker.options)
     if engine.device != wanted:
         raise DeviceMismatch(f"the engine for {worker.device} runs on {engine.device}, not on {wanted}")
     return engine

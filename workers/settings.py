@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from producer.settings import CheckedSettings
@@ -32,6 +33,11 @@ class WorkerSettings(CheckedSettings):
     start_s: float = Field(300, gt=0, description="A node that has no worker ready after this long is replaced")
     max_age_s: float | None = Field(None, gt=0, description="A node is replaced after this long, drained first")
     stop_s: float = Field(30, ge=0, description="A worker that is stopped while it reads gives back its unit then")
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What the engine is built with, as a JSON object of `OCREngine`'s options: `profile`, `lang`, "
+        '`ocr_version`, model names, `engine`; {"use_doc_unwarping": true} flattens every page',
+    )
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"
     )
@@ -39,6 +45,13 @@ class WorkerSettings(CheckedSettings):
     failpoint: str = Field("", description="For tests: where this process stops, see workers/failpoints.py")
     failpoint_dir: Path | None = Field(None, description="For tests: where failpoints keep their counts")
     max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")
+
+    @field_validator("options")
+    @classmethod
+    def _options_are_free(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted({"device", "cpu_threads"} & value.keys()):
+            raise ValueError(f"{', '.join(taken)}: what a worker is pinned to says it; leave it out")
+        return value
 
 
 class WorkersOfKind(BaseModel):

@@ -39,20 +39,25 @@ _FASTEST = {"cpu": (OPENVINO, ONNXRUNTIME), "gpu": (ONNXRUNTIME, PADDLE), "npu":
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Served:
-    """What one option takes: the value that asks for nothing, and the devices of each runtime that obeys any other."""
+    """What one option takes: the values that ask for nothing, and the devices of each runtime that obeys any other.
 
-    idle: object
+    The reference's default asks for nothing: programs name it, and other runtimes have their own way.
+    """
+
+    idle: tuple[object, ...]
     by: Mapping[str, tuple[str, ...]]
 
 
 _GPU = ("gpu",)
+# The reference's defaults: operators, and shapes that oneDNN keeps.
+_MIN_SUBGRAPH_SIZE, _MKLDNN_CACHE_CAPACITY = 3, 10
 OPTIONS: Mapping[str, Served] = {
-    "use_tensorrt": Served(idle=False, by={ONNXRUNTIME: _GPU, PADDLE: _GPU, PADDLEX: _GPU}),
-    "min_subgraph_size": Served(idle=None, by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
-    "precision": Served(idle="fp32", by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU, PADDLEX: _GPU}),
-    "enable_mkldnn": Served(idle=False, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
-    "mkldnn_cache_capacity": Served(idle=None, by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
-    "enable_cinn": Served(idle=False, by={PADDLE: ("gpu", "dcu"), PADDLEX: ("gpu", "dcu")}),
+    "use_tensorrt": Served(idle=(False,), by={ONNXRUNTIME: _GPU, PADDLE: _GPU, PADDLEX: _GPU}),
+    "min_subgraph_size": Served(idle=(_MIN_SUBGRAPH_SIZE,), by={ONNXRUNTIME: _GPU, PADDLE: _GPU}),
+    "precision": Served(idle=("fp32",), by={ONNXRUNTIME: ("gpu", "npu"), PADDLE: _GPU, PADDLEX: _GPU}),
+    "enable_mkldnn": Served(idle=(True, False), by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
+    "mkldnn_cache_capacity": Served(idle=(_MKLDNN_CACHE_CAPACITY,), by={PADDLE: ("cpu",), PADDLEX: ("cpu",)}),
+    "enable_cinn": Served(idle=(False,), by={PADDLE: ("gpu", "dcu"), PADDLEX: ("gpu", "dcu")}),
 }
 # The keys of engine_config: those of the reference where it has the runtime. `device_type` and `device_id` are not
 # among them because `device` says it.
@@ -127,10 +132,10 @@ class RuntimePlan:
     exact: bool = True
     reason: str = ""
     use_tensorrt: bool = False
-    min_subgraph_size: int = 3
+    min_subgraph_size: int = _MIN_SUBGRAPH_SIZE
     fp16: bool = False
     enable_mkldnn: bool = True
-    mkldnn_cache_capacity: int = 10
+    mkldnn_cache_capacity: int = _MKLDNN_CACHE_CAPACITY
     enable_cinn: bool = False
     enable_hpi: bool = False
     config: Mapping[str, object] = field(default_factory=dict)
@@ -162,7 +167,6 @@ def plan_runtime(
     _check_options(options, name, device)
     if not installed(name):
         raise ModelUnavailable(f"engine={name!r} is not installed; run {_INSTALL[name]}")
-    # The reference's defaults: 3 operators, oneDNN on with 10 shapes.
     return RuntimePlan(
         name=name,
         device=device,
@@ -170,10 +174,12 @@ def plan_runtime(
         exact=exact,
         reason=reason,
         use_tensorrt=bool(options.use_tensorrt),
-        min_subgraph_size=3 if options.min_subgraph_size is None else options.min_subgraph_size,
+        min_subgraph_size=options.min_subgraph_size or _MIN_SUBGRAPH_SIZE,
         fp16=options.precision == "fp16",
         enable_mkldnn=options.enable_mkldnn is not False,
-        mkldnn_cache_capacity=10 if options.mkldnn_cache_capacity is None else options.mkldnn_cache_capacity,
+        mkldnn_cache_capacity=(
+            _MKLDNN_CACHE_CAPACITY if options.mkldnn_cache_capacity is None else options.mkldnn_cache_capacity
+        ),
         enable_cinn=bool(options.enable_cinn),
         enable_hpi=name == PADDLEX and bool(options.enable_hpi),
         config=config_of(options.engine_config or {}, name),
@@ -229,13 +235,13 @@ def _choose(options: RuntimeOptions, device: Device, exact: bool, installed: Cal
 def _check_options(options: RuntimeOptions, name: str, device: Device) -> None:
     for option, served in OPTIONS.items():
         value = getattr(options, option)
-        if value is None or value == served.idle or device.kind in served.by.get(name, ()):
+        if value is None or value in served.idle or device.kind in served.by.get(name, ()):
             continue
         able = "; ".join(f"engine={runtime!r} on {', '.join(kinds)}" for runtime, kinds in served.by.items())
         raise InvalidRequest(f"{option}={value!r} means nothing to {name} on {device}; it does to {able}")
-    if options.min_subgraph_size is not None and not options.use_tensorrt:
+    if options.min_subgraph_size not in (None, _MIN_SUBGRAPH_SIZE) and not options.use_tensorrt:
         raise InvalidRequest("min_subgraph_size speaks of TensorRT; add use_tensorrt=True")
-    if options.mkldnn_cache_capacity is not None and options.enable_mkldnn is False:
+    if options.mkldnn_cache_capacity not in (None, _MKLDNN_CACHE_CAPACITY) and options.enable_mkldnn is False:
         raise InvalidRequest("mkldnn_cache_capacity speaks of oneDNN; leave out enable_mkldnn=False")
     if options.precision == "fp16" and (name, device.kind) == (ONNXRUNTIME, "gpu") and not options.use_tensorrt:
         raise InvalidRequest("precision='fp16' in onnxruntime on a GPU is TensorRT's; add use_tensorrt=True")

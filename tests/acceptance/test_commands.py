@@ -219,6 +219,29 @@ def test_a_data_directory_has_one_system_at_a_time(data_dir: Path) -> None:
     assert run(data_dir, "list").returncode == 0
 
 
+def test_workers_are_built_with_the_options_of_their_setting(
+    tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCRFLEET_WORKER_OPTIONS", '{"use_doc_unwarping": true, "effort": 1}')
+    with up(tmp_path):
+        done = run(tmp_path, "submit", str(page), "--wait", "--json")
+        job_id = json.loads(done.stdout)["id"]
+        result = json.loads(run(tmp_path, "result", job_id, "--json").stdout)
+        assert "UVDoc" in json.dumps(result["engine"])
+        assert result["pages"][0]["result"]["model_settings"]["use_doc_preprocessor"]
+        plain = run(tmp_path, "submit", str(page), "--wait", "--option", "use_doc_unwarping=false")
+        assert plain.returncode == 0
+    refused = run(tmp_path, "up", "--port", "0", OCRFLEET_WORKER_OPTIONS='{"device": "gpu"}')
+    assert (refused.returncode, "OCRFLEET_WORKER_OPTIONS" in refused.stderr) == (2, True)
+
+
+def test_a_job_that_asks_for_what_its_worker_lacks_says_so(data_dir: Path, page: Path) -> None:
+    done = run(data_dir, "submit", str(page), "--wait", "--json", "--option", "use_doc_unwarping=true")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (1, "invalid_request")
+    assert "use_doc_unwarping=True" in error["message"]
+
+
 def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:
     with up(tmp_path) as (process, address):
         assert httpx.get(f"{address}/health/ready").is_success

@@ -121,12 +121,19 @@ def test_a_document_at_an_address_is_fetched_and_then_waits_for_its_device(fetch
     assert fetching.store.leases.claim(CPU, lease_s=60) is None
     assert fetching.fetch()
     assert fetching.bells.rung == ["ocr.fetch", "ocr.cpu"]
+    waiting = fetching.producer.status(job.id)
+    assert (waiting.status, waiting.device, waiting.started_at, waiting.attempts) == (JobState.QUEUED, None, None, 0)
     claim = fetching.store.leases.claim(CPU, lease_s=60)
     assert claim is not None
     source = claim.record.source
     assert (source.filename, source.media_type, source.size_bytes) == ("page.png", "image/png", len(PNG))
     assert fetching.objects.get(names.input_key(job.id, "page.png")) == PNG
     assert "secret" not in fetching.producer.status(job.id).model_dump_json()
+    events = fetching.producer.events(job.id)
+    assert [(event.type, event.data.get("device")) for event in events] == [
+        ("job.queued", None),
+        ("job.started", "cpu"),
+    ]
 
 
 def test_redirects_are_followed_and_too_many_are_not(fetching: Fetching, site: str) -> None:

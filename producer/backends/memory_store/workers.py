@@ -47,6 +47,10 @@ class MemoryLeases:
             if entry.cancel_requested:
                 return _held(entry)
             entry.new = replace(entry.new, source=source)
+            # It waits for its device as if it had been sent.
+            entry.state, entry.device, entry.started = JobState.QUEUED, None, None
+            entry.attempts -= 1
+            entry.expires = self._state.now() + entry.new.ttl_s
             unit.waits = 0
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.put_back(entry, lease.unit, delay_s=0))
 
@@ -173,7 +177,8 @@ class MemoryLeases:
         if entry.state is JobState.QUEUED:
             entry.state, entry.attempts = JobState.RUNNING, entry.attempts + 1
             entry.started = entry.started or state.now()
-            state.emit(entry, "job.started", {"device": worker.device})
+            if worker.device != "io":  # it only fetches the document
+                state.emit(entry, "job.started", {"device": worker.device})
         state.unready(entry)
         state.offer(entry)
         state.served[entry.new.owner] = tick = next(state.ticks)

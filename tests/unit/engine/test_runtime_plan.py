@@ -99,9 +99,17 @@ def test_an_option_is_obeyed_or_refused_with_the_engine_that_would_take_it(
             # oneDNN on is the default: its opposite is what changes the plan.
             other = {**companion, "enable_mkldnn": False} if name == "enable_mkldnn" else companion
             assert planned(**options) != planned(engine=engine, device=kind, **other)
+        elif value in OPTIONS[name].idle:  # what the reference does by default, and others in their own way
+            assert planned(**options).name == engine
         else:
             with pytest.raises(InvalidRequest, match=rf"{name}=.* means nothing to {engine} on .*engine='paddle' on"):
                 planned(**options)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "paddle"])
+def test_the_references_own_defaults_are_accepted_everywhere(engine: str) -> None:
+    named = planned(engine=engine, enable_mkldnn=True, mkldnn_cache_capacity=10, min_subgraph_size=3)
+    assert named == planned(engine=engine)
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino", "paddle"])

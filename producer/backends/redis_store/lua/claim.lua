@@ -53,7 +53,7 @@ local function start(id, n, owner, ready)
     become(id, 'running')
     redis.call('HSET', job_key(id), 'attempts', number(id, 'attempts') + 1)
     redis.call('HSETNX', job_key(id), 'started_ms', now)
-    emit(id, 'job.started', cjson.encode({device = device}))
+    if device ~= 'io' then emit(id, 'job.started', cjson.encode({device = device})) end -- it only fetches the document
   end
   unready(id)
   offer(id)

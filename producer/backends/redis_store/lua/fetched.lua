@@ -6,5 +6,10 @@ if not unit then return {'stale', ''} end
 if field(id, 'cancel_requested') then return {'cancelled', ''} end
 recount(id, true) -- from the line of those who fetch to that of its device
 redis.call('HSET', job_key(id), 'source', ARGV[4], 'queue', ARGV[5])
+-- It waits for its device as if it had been sent.
+become(id, 'queued')
+redis.call('HDEL', job_key(id), 'device', 'started_ms')
+redis.call('HSET', job_key(id), 'attempts', number(id, 'attempts') - 1, 'expires_ms', now + number(id, 'ttl_ms'))
+redis.call('ZADD', DUE, now + number(id, 'ttl_ms'), id)
 unit.waits = 0
 return {'held', put_back(id, n, unit, 0)}
