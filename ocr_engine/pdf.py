@@ -26,12 +26,24 @@ MUPDF_ERRORS = (RuntimeError, ValueError, _mupdf.mupdf.FzErrorBase)
 # White space as it is, ligatures as their letters, U+FFFD for what has no character, and where pictures are.
 _TEXT_FLAGS = _mupdf.TEXT_PRESERVE_WHITESPACE | _mupdf.TEXT_PRESERVE_IMAGES
 _PICTURE, _INVISIBLE = 1, 3
+# What MuPDF says of a page of which something is missing. It draws the rest, or nothing, and goes on.
+_LOST = (
+    "non-page object in page tree (",
+    "cannot load content stream",
+    "content stream is not a stream",
+    "is no image dict",
+    "premature end of data",
+    "page may not be correct",
+)
 # MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
 MUPDF_LOCK = threading.Lock()
 
 
 class PdfDocument(Document):
-    """An open PDF. Pages are rendered at 144 dpi with annotations and form fields, smaller if they would not fit."""
+    """An open PDF. Pages are rendered at 144 dpi with annotations and form fields, smaller if they would not fit.
+
+    A page of which something was cut off cannot be read; the others can.
+    """
 
     def __init__(self, data: bytes, limits: DocumentLimits) -> None:
         """Raises: UnreadableDocument, EncryptedDocument."""
@@ -57,12 +69,18 @@ class PdfDocument(Document):
         if not 0 <= index < self.page_count:
             raise IndexError(index)
         with MUPDF_LOCK:
+            _mupdf.TOOLS.reset_mupdf_warnings()
             try:
                 page = self._pdf[index]
                 scale = self._scale(page.rect.width, page.rect.height)
                 picture = page.get_pixmap(matrix=_mupdf.Matrix(scale, scale), colorspace=_mupdf.csRGB, alpha=False)
             except MUPDF_ERRORS as error:
                 raise UnreadableDocument(f"page {index + 1} of the PDF is damaged") from error
+            # Of a document that was cut off half a page, or an empty one, would pass as whole. One that is only written
+            # badly is repaired and drawn whole.
+            told = _mupdf.TOOLS.mupdf_warnings()
+            if self._pdf.is_repaired and any(sign in told for sign in _LOST):
+                raise UnreadableDocument(f"page {index + 1} of the PDF is damaged: the document was cut off")
             rows = np.frombuffer(picture.samples_mv, dtype=np.uint8).reshape(picture.height, picture.stride)
             rgb = rows[:, : picture.width * 3].reshape(picture.height, picture.width, 3)
             if page.get_images():

@@ -130,6 +130,39 @@ def test_a_pdf_page_is_rendered_at_144_dpi() -> None:
         assert np.abs(document.page_image(1).astype(int) - bgr(sheet()).astype(int)).mean() < 2
 
 
+def scans(count: int) -> bytes:
+    """A PDF of scanned pages, each a picture of noise, 40 kB."""
+    noise = np.random.default_rng(0)
+    with pymupdf.open() as made:
+        for _ in range(count):
+            picture = cv2.imencode(".jpg", noise.integers(0, 256, (200, 150, 3), dtype=np.uint8))[1]
+            page = made.new_page(width=150, height=200)
+            page.insert_image(page.rect, stream=picture.tobytes())
+        return bytes(made.tobytes())
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_of_a_pdf_that_was_cut_off_whole_pages_are_read_and_the_others_refused(share: float) -> None:
+    data = scans(5)
+    with open_document(data) as whole:
+        expected = [whole.page_image(index) for index in range(5)]
+    with open_document(data[: int(len(data) * share)]) as cut:
+        read = 0
+        for index in range(cut.page_count):
+            try:
+                assert np.array_equal(cut.page_image(index), expected[index])
+                read += 1
+            except UnreadableDocument as error:
+                assert "cut off" in error.message
+    assert 0 < read < 5
+
+
+def test_a_pdf_without_its_table_of_contents_is_read_whole() -> None:
+    data = scans(3)
+    with open_document(data[: data.rindex(b"startxref")]) as document:
+        assert [document.page_image(index).shape for index in range(3)] == [(400, 300, 3)] * 3
+
+
 def test_the_decoded_picture_of_a_pdf_page_is_not_kept_and_fonts_are(monkeypatch: pytest.MonkeyPatch) -> None:
     emptied: list[int] = []
     monkeypatch.setattr(pymupdf.TOOLS, "store_shrink", emptied.append)
