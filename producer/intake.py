@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-import structlog
 import uuid_utils
 
 from producer.contract import names
@@ -24,7 +23,6 @@ from producer.ringing import ring_or_leave
 from producer.source import inspect_source
 
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,12 +28,12 @@ class CheckedSettings(BaseSettings):
     # Any: whatever is given in place of the environment.
     def __init__(self, **given: Any) -> None:
         """Raises: InvalidRequest."""
+        prefix = self.model_config.get("env_prefix", "")
         try:
             super().__init__(**given)
         except SettingsError as error:  # a list or a table that is no JSON
-            raise InvalidRequest(f"settings: {error}") from None
+            raise InvalidRequest(f"settings ({prefix}…): {error}") from None
         except ValidationError as error:
-            prefix = self.model_config.get("env_prefix", "")
             wrong = (f"{prefix}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
             raise InvalidRequest(f"settings: {'; '.join(wrong)}") from None
 

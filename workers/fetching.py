@@ -109,14 +109,20 @@ class Fetcher:
         record = claim.record
         if claim.deaths >= _TRIES:
             raise SourceUnreachable("the process that fetched it died several times; send the document instead")
+
+        def is_held() -> bool:
+            return heartbeat.state is LeaseState.HELD
+
         with on_disk(), tempfile.TemporaryFile() as file:
-            self._write(claim, file, lambda: heartbeat.state is LeaseState.HELD)
-            if heartbeat.state is not LeaseState.HELD:
+            self._write(claim, file, is_held)
+            if not is_held():
                 return heartbeat.state
             file.seek(0)
             source = inspect_source(file, filename=record.source.filename, max_bytes=self._limits.max_bytes)
             key = names.input_key(claim.lease.job_id, source.filename)
             self._objects.put(key, file, media_type=source.media_type)
+        if not is_held():
+            return heartbeat.state
         # Before the job is handed on: what it was fetched from may be gone when `recover` asks for it.
         put_manifest(self._objects, record.model_copy(update={"source": source}))
         reach("after_fetch")

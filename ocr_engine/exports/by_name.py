@@ -20,5 +20,5 @@ def open_export(output: str, file: BinaryIO, info: DocumentInfo, *, document: Ca
     Raises: OSError; EngineError: the document cannot be opened.
     """
     if output == "pdf":
-        return searchable_pdf(file, info, document())
+        return searchable_pdf(file, document())
     return _WRITERS[output](file, info)

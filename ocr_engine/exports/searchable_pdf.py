@@ -8,7 +8,7 @@ from ocr_engine.document import Document, DocumentLimits, open_document
 from ocr_engine.errors import EngineError
 from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
 from ocr_engine.exports.page_image import PackedImage, jpeg_as_it_is, packed
-from ocr_engine.exports.page_text import DocumentInfo, Export, PageText
+from ocr_engine.exports.page_text import Export, PageText
 from ocr_engine.exports.pdf_file import PdfFile
 from ocr_engine.exports.text_layer import RESOURCE, text_layer
 from ocr_engine.media import MediaType
@@ -19,7 +19,7 @@ _A4_UNITS = (595, 842)
 _MAX_SIDE_UNITS = 14_400  # ISO 32000-1, annex C.2
 
 
-def searchable_pdf(file: BinaryIO, info: DocumentInfo, data: bytes, *, limits: DocumentLimits | None = None) -> Export:
+def searchable_pdf(file: BinaryIO, data: bytes, *, limits: DocumentLimits | None = None) -> Export:
     """Start a PDF of a document's pages. Of a PDF each page stays as it is; of pictures each becomes a page.
 
     Raises: EngineError: the document cannot be opened.

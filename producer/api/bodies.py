@@ -14,13 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from producer.api.schemas import Base64Source, JsonJobRequest
-from producer.contract.errors import InvalidRequest
+from producer.contract.errors import InvalidRequest, TooLarge
 from producer.contract.jobs import Job, JobRequest
 from producer.contract.sources import RemoteSource
 from producer.direct import Producer
 from producer.requests import invalid_request
 
 MULTIPART, JSON = "multipart/form-data", "application/json"
+_REQUEST_MAX_BYTES = 1 << 20  # as a part that is no file may have
 _Model = TypeVar("_Model", bound=JobRequest)
 
 
@@ -51,11 +52,13 @@ async def submit_body(request: Request) -> AsyncIterator[SubmitBody]:
                 raise InvalidRequest(
                     f"there is no field {', '.join(unknown)}; put what you ask into `request`, as JSON"
                 )
+            if any(len(form.getlist(name)) > 1 for name in form):
+                raise InvalidRequest("send one `file` and one `request`; several documents go to /v1/batches")
             file, part = form.get("file"), form.get("request", "{}")
             if not isinstance(file, UploadFile):
                 raise InvalidRequest("send the document as the multipart field `file`")
-            # A part is a file to the parser where it has a file name, as curl gives it one.
-            asked = parsed_json(JobRequest, await part.read() if isinstance(part, UploadFile) else part)
+            # A part is a file to the parser where it has a file name, as curl gives it one, and has no bound then.
+            asked = await run_in_threadpool(parsed_json, JobRequest, await _text_of(part))
             yield SubmitBody(request=asked, document=file.file, filename=file.filename)
     elif kind == JSON:
         body = await run_in_threadpool(parsed_json, JsonJobRequest, await request.body())
@@ -67,6 +70,16 @@ async def submit_body(request: Request) -> AsyncIterator[SubmitBody]:
             yield SubmitBody(request=asked, document=body.source)
     else:
         raise InvalidRequest(f"send {MULTIPART} or {JSON}")
+
+
+async def _text_of(part: UploadFile | str) -> str | bytes:
+    """Raises: TooLarge."""
+    if isinstance(part, str):
+        return part
+    text = await part.read(_REQUEST_MAX_BYTES + 1)
+    if len(text) > _REQUEST_MAX_BYTES:
+        raise TooLarge(f"`request` has more than {_REQUEST_MAX_BYTES} bytes")
+    return text
 
 
 def media_type(request: Request) -> str:

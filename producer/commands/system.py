@@ -54,7 +54,7 @@ def settings(as_json: AsJson = False) -> None:
 
 def _shown(value: object) -> str:
     """A setting's value as text; a secret as stars, an address without its passwords."""
-    text = re.sub(r"(://[^@/]*:)[^@/]*@", r"\1***@", "" if value is None else str(value))
+    text = re.sub(r"(://[^/@:]*:)[^/]*@", r"\1***@", "" if value is None else str(value))
     return re.sub(r"([?&]\w*password=)[^&]*", r"\1***", text)  # those of Sentinels are parameters
 
 

@@ -30,7 +30,8 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One attempt to make: tell `url` that `type` happened to `job_id`. `id` is the same on every attempt.
 
-    body: what the first attempt sent; '' before it.
+    body: what the first attempt sent; '' before it. claim: of this attempt alone; `attempt` begins anew when somebody
+    has it made again by hand.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Delivery:
     type: str
     url: str
     attempt: int
+    claim: int
     body: str = ""
 
 

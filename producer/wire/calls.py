@@ -47,6 +47,7 @@ class Call:
     """A request to be made. url: a path of the service, or an address of the object store, which gets no key of ours.
 
     target: where the body of a good answer goes; None: into the answer. is_safe: doing it twice is doing it once.
+    leads_on: a good answer may say in its `location` where what is asked for lies.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Call:
     content: Stream | None = None
     target: BinaryIO | None = None
     is_safe: bool = True
+    leads_on: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,11 +107,11 @@ def error_of(answer: Answer, call: Call) -> errors.OcrFleetError | None:
     """The error of an answer, as the class that `Producer` would have raised; None: it is good."""
     if answer.status == 0:
         return errors.Unavailable(f"the service cannot be reached: {answer.content.decode()}")
-    if answer.status < 300 or (answer.status < 400 and call.target is not None):  # where a file lies is a redirect
+    where = answer.headers.get("location")
+    if answer.status < 300 or (answer.status < 400 and call.leads_on and where):
         return None
     if answer.status < 400:
-        where = answer.headers.get("location", "somewhere else")
-        return errors.Unavailable(f"the address given leads on to {where}; give the service's own")
+        return errors.Unavailable(f"the address leads on to {where or 'nowhere'}; give the one that answers")
     try:
         body = json.loads(answer.content)["error"]
         code, message, details = body["code"], body["message"], body["details"]

@@ -176,8 +176,9 @@ def download(job_id: str, name: str, target: Path) -> Steps[None]:
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         with unfinished.open("wb") as file:
-            answer = yield from send(Call(method="GET", url=f"/v1/jobs/{job_id}/files/{name}", target=file))
-            if "location" in answer.headers:
+            at = f"/v1/jobs/{job_id}/files/{name}"
+            answer = yield from send(Call(method="GET", url=at, target=file, leads_on=True))
+            if answer.status >= 300:
                 # The presigned address carries its own right to read; our key is not sent to the store.
                 yield from send(Call(method="GET", url=answer.headers["location"], target=file))
         unfinished.replace(target)

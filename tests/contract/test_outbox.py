@@ -62,6 +62,18 @@ def test_what_came_of_an_attempt_is_of_no_account_once_another_was_begun(stores:
     assert (kept.state, [attempt.status for attempt in kept.log]) == (DeliveryState.DELIVERED, [200])
 
 
+def test_an_attempt_that_was_under_way_when_somebody_redelivered_is_of_no_account(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    late = claimed(stores, event)
+    stores.outbox.redeliver(event)
+    by_hand = claimed(stores, event)
+    assert (late.attempt, by_hand.attempt) == (1, 1)
+    stores.outbox.settle(by_hand, Outcome(state=DeliveryState.DELIVERED, body="{}", status=200))
+    stores.outbox.settle(late, Outcome(state=DeliveryState.PENDING, body="{}", error="no answer"))
+    [kept] = stores.outbox.deliveries(late.job_id)
+    assert (kept.state, len(kept.log)) == (DeliveryState.DELIVERED, 1)
+
+
 def test_an_attempt_waits_for_its_time(stores: JobStores) -> None:
     event = f"evt_{ended(stores)}"
     outcome = Outcome(state=DeliveryState.PENDING, body="{}", delay_s=60, error="no answer")

@@ -22,7 +22,7 @@ import pymupdf
 from PIL import Image, ImageDraw
 
 from ocr_engine import DocumentLimits, EngineError, open_document
-from ocr_engine.exports import DocumentInfo, PageText, searchable_pdf
+from ocr_engine.exports import PageText, searchable_pdf
 from producer.contract.errors import OcrFleetError
 from producer.source import inspect_source
 
@@ -215,9 +215,8 @@ def read(data: bytes) -> str:
         with open_document(data, limits=LIMITS) as document:
             count = min(document.page_count, PAGES_READ)
             sizes = [document.page_image(index).shape for index in range(count)]
-        info = DocumentInfo(filename="fuzz", page_count=count, engine="fuzz")
         with tempfile.TemporaryFile() as file:
-            export = searchable_pdf(file, info, data, limits=LIMITS)
+            export = searchable_pdf(file, data, limits=LIMITS)
             for number, (height, width, _) in enumerate(sizes, start=1):
                 export.add(PageText.parse(_said(number, width, height)))
             export.finish()

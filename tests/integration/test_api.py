@@ -142,6 +142,16 @@ def test_what_is_asked_may_come_as_a_part_of_its_own_and_misspelt_fields_are_ref
     answer = http.post("/v1/jobs", files={"file": ("page.png", PNG)}, data={"outputs": "text"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
     assert "outputs" in answer.json()["error"]["message"]
+    two = [("file", ("one.png", PNG)), ("file", ("two.png", PNG))]
+    answer = http.post("/v1/jobs", files=two)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
+def test_a_request_that_comes_as_a_file_has_a_bound(producer: Producer) -> None:
+    long = ("r.json", b'{"tag": "' + b"t" * 1_100_000 + b'"}', "application/json")
+    with serving(producer, Settings()) as address:
+        answer = httpx.post(f"{address}/v1/jobs", files={"file": ("page.png", PNG), "request": long})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
 
 
 def test_a_body_beyond_the_limit_is_cut_off(http: httpx.Client) -> None:

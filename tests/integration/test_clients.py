@@ -23,7 +23,7 @@ from producer.contract.errors import NotFound, SourceForbidden, Unauthorized, Un
 from producer.contract.jobs import JobState
 from producer.contract.webhooks import event_body
 from producer.wire import verbs
-from producer.wire.calls import TRIES
+from producer.wire.calls import TRIES, Answer, Call
 from tests.integration.serving import PNG, work
 
 SECRET = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"
@@ -153,6 +153,18 @@ def test_tries_have_an_end() -> None:
 def test_what_stands_before_the_service_is_not_taken_for_it(status: int) -> None:
     with flaky(*[status] * TRIES) as (address, _), OcrFleetClient(address) as client, pytest.raises(Unavailable):
         client.fleet()
+
+
+def test_a_store_that_leads_on_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    kept = tmp_path / "result.json"
+    kept.write_text("of another day")
+    steps = verbs.download("0" * 32, "result.json", kept)
+    assert isinstance(next(steps), Call)
+    assert isinstance(steps.send(Answer(status=307, headers={"location": "https://store.example/a"})), Call)
+    with pytest.raises(Unavailable):
+        for _ in range(2 * TRIES):
+            steps.send(Answer(status=301, headers={"location": "https://elsewhere.example/a"}))
+    assert kept.read_text() == "of another day"
 
 
 def test_a_file_that_is_not_there_leaves_the_one_that_was_downloaded_before(

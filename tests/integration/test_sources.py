@@ -119,7 +119,9 @@ def test_a_document_at_an_address_is_fetched_and_then_waits_for_its_device(fetch
     job = fetching.producer.submit(f"{site}/page.png?key=secret", device="cpu", tag="t")
     assert fetching.bells.rung == ["ocr.fetch"]
     assert fetching.store.leases.claim(CPU, lease_s=60) is None
+    position = fetching.store.jobs.changes(after=None).position
     assert fetching.fetch()
+    assert [change.job_id for change in fetching.store.jobs.changes(after=position).jobs] == [job.id]
     assert fetching.bells.rung == ["ocr.fetch", "ocr.cpu"]
     waiting = fetching.producer.status(job.id)
     assert (waiting.status, waiting.device, waiting.started_at, waiting.attempts) == (JobState.QUEUED, None, None, 0)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, BinaryIO
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -26,6 +27,7 @@ from producer.contract.results import DocumentResult, PageResult
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
 _LOOK_S = 5.0  # how often the record is read while nothing happens: a deleted job tells of nothing any more
 _CHUNK_BYTES = 1 << 18
+_log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses={**ERRORS})
 
 
@@ -105,8 +107,10 @@ async def events(
                 look_at = time.monotonic() + _LOOK_S
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, _POLL_MAX_S)
-    except (NotFound, Unavailable):
-        return  # its answer has begun, so there is no status to send: who comes again is told 404 or 503
+    except NotFound:
+        return  # its answer has begun, so there is no status to send: who comes again is told
+    except Unavailable as error:
+        _log.warning("events_broken_off", job_id=job_id, reason=error.message)
 
 
 @router.post("/{job_id}/cancel", response_model=Job, responses=refusals(NotFound))

@@ -129,17 +129,23 @@ class MemoryOutbox:
             if self._state.gone.get(row.url, 0.0) > now:
                 row.state = DeliveryState.DISABLED
                 return None
-            row.attempts += 1
+            row.attempts, row.claims = row.attempts + 1, row.claims + 1
             row.claimed_until = row.due = now + lease_s
             return Delivery(
-                id=event_id, job_id=row.job_id, type=row.type, url=row.url, attempt=row.attempts, body=row.body
+                id=event_id,
+                job_id=row.job_id,
+                type=row.type,
+                url=row.url,
+                attempt=row.attempts,
+                claim=row.claims,
+                body=row.body,
             )
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         now = self._state.now()
         with self._state.lock:
             row = self._state.rows.get(delivery.id)
-            if row is None or row.attempts != delivery.attempt:
+            if row is None or row.claims != delivery.claim:
                 return
             self._state.counts[f"webhooks|{outcome.state}"] += 1
             if outcome.state is DeliveryState.DELIVERED:

@@ -146,6 +146,7 @@ class Row:
     due: float
     state: DeliveryState = DeliveryState.PENDING
     attempts: int = 0
+    claims: int = 0
     claimed_until: float = 0.0
     body: str = ""
     log: tuple[AttemptRecord, ...] = ()

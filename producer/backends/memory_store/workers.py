@@ -51,6 +51,7 @@ class MemoryLeases:
             entry.state, entry.device, entry.started = JobState.QUEUED, None, None
             entry.attempts -= 1
             entry.expires = self._state.now() + entry.new.ttl_s
+            self._state.changed(entry)
             unit.waits = 0
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.put_back(entry, lease.unit, delay_s=0))
 

@@ -33,15 +33,17 @@ class RedisOutbox:
         answer = self._redis.run_list("webhook_claim", event_id, int(lease_s * 1000))
         if not answer:
             return None
-        job_id, kind, url, attempt, body = answer
-        return Delivery(id=event_id, job_id=job_id, type=kind, url=url, attempt=int(attempt), body=body)
+        job_id, kind, url, attempt, claim, body = answer
+        return Delivery(
+            id=event_id, job_id=job_id, type=kind, url=url, attempt=int(attempt), claim=int(claim), body=body
+        )
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         self._redis.run(
             "webhook_settle",
             *(delivery.id, outcome.state, int(outcome.delay_s * 1000)),
             "" if outcome.status is None else str(outcome.status),
-            *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000), delivery.attempt),
+            *(outcome.error[:_ERROR_MAX_CHARS], outcome.body, int(outcome.disable_s * 1000), delivery.claim),
         )
 
     def backlog(self) -> WebhookBacklog:

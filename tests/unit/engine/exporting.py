@@ -64,7 +64,7 @@ def exported(opening: OpenExport, *pages: PageText, file: BinaryIO | None = None
 
 
 def pdf_of(data: bytes, *pages: PageText, file: BinaryIO | None = None) -> bytes:
-    return exported(lambda target, info: searchable_pdf(target, info, data), *pages, file=file)
+    return exported(lambda target, _info: searchable_pdf(target, data), *pages, file=file)
 
 
 def blank(suffix: str = ".png", *, grey: int = 255) -> bytes:

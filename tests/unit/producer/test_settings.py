@@ -53,7 +53,7 @@ def test_a_system_that_is_gone_is_none_whoever_has_its_process_id_by_now(
 
 def test_passwords_in_addresses_are_not_shown(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
-        "OCRFLEET_REDIS_URL", "redis+sentinel://user:hidden-1@a:1,b/ocr/3?sentinel_password=hidden-2&db=1"
+        "OCRFLEET_REDIS_URL", "redis+sentinel://user:hidden@hidden-1@a:1,b/ocr/3?sentinel_password=hidden-2&db=1"
     )
     monkeypatch.setenv("OCRFLEET_BROKER_URL", "redis://a:6379/0?password=hidden-3")
     monkeypatch.setenv("OCRFLEET_API_KEY", "hidden-4")

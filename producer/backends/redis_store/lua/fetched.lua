@@ -11,5 +11,6 @@ become(id, 'queued')
 redis.call('HDEL', job_key(id), 'device', 'started_ms')
 redis.call('HSET', job_key(id), 'attempts', number(id, 'attempts') - 1, 'expires_ms', now + number(id, 'ttl_ms'))
 redis.call('ZADD', DUE, now + number(id, 'ttl_ms'), id)
+changed(id, field(id, 'owner'))
 unit.waits = 0
 return {'held', put_back(id, n, unit, 0)}

@@ -1,4 +1,4 @@
--- Take a due delivery for lease_ms; one to a receiver that said 410 Gone ends as disabled. ARGV: event id, lease_ms. Answers: job id, type, url, attempt, body or ''; or nothing.
+-- Take a due delivery for lease_ms; one to a receiver that said 410 Gone ends as disabled. ARGV: event id, lease_ms. Answers: job id, type, url, attempt, claim, body or ''; or nothing.
 local row = P .. 'webhook:' .. ARGV[1]
 local known = redis.call('HMGET', row, 'state', 'claimed_until_ms', 'job_id', 'type', 'url', 'body')
 if not known[1] or known[1] ~= 'pending' then
@@ -15,4 +15,4 @@ local attempt = redis.call('HINCRBY', row, 'attempts', 1)
 local lease = now + tonumber(ARGV[2])
 redis.call('HSET', row, 'claimed_until_ms', lease)
 redis.call('ZADD', WEBHOOKS, lease, ARGV[1])
-return {known[3], known[4], known[5], tostring(attempt), known[6] or ''}
+return {known[3], known[4], known[5], tostring(attempt), tostring(redis.call('HINCRBY', row, 'claims', 1)), known[6] or ''}

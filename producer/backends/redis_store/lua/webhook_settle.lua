@@ -1,9 +1,9 @@
 -- Record an attempt's outcome, unless it came so late that another attempt was begun. ARGV: event id, state, delay_ms,
--- status code or '', error, body, disabled_ms, attempt.
+-- status code or '', error, body, disabled_ms, claim.
 -- disabled_ms > 0: the receiver is gone; later deliveries to the same address end at once for that long.
 local row = P .. 'webhook:' .. ARGV[1]
 if redis.call('EXISTS', row) == 0 then return redis.call('ZREM', WEBHOOKS, ARGV[1]) end
-if redis.call('HGET', row, 'attempts') ~= ARGV[8] then return 0 end
+if redis.call('HGET', row, 'claims') ~= ARGV[8] then return 0 end
 count('webhooks|' .. ARGV[2])
 if ARGV[2] == 'delivered' then count('webhook_lag_ms', now - redis.call('HGET', row, 'created_ms')) end
 local at, log = now + tonumber(ARGV[3]), cjson.decode(redis.call('HGET', row, 'log') or '[]')
