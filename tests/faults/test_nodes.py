@@ -61,7 +61,7 @@ def test_children_die_with_a_killed_main_process(node: Node) -> None:
 
 def test_a_node_that_cannot_start_says_why(environment: dict[str, str], folder: Path) -> None:
     broken = {**environment, "OCRFLEET_WORKER_MAX_UNITS_PER_CHILD": "none"}
-    with Node("io", folder, broken) as node, pytest.raises(RuntimeError, match="max_units"):
+    with Node("io", folder, broken) as node, pytest.raises(RuntimeError, match="MAX_UNITS"):
         node.wait_ready()
 
 
