@@ -305,7 +305,10 @@ class Producer:
         for decision in self._store.fleet.decisions():
             if decision.kind == kind:
                 return decision
-        raise Unavailable("no io worker observes the fleet: start one with `ocrfleet worker --role io`")
+        raise Unavailable(
+            f"nobody decides for {kind}: start an io worker with `ocrfleet worker --role io`, and name {kind} in its "
+            "OCRFLEET_AUTOSCALE_KINDS where no worker of it runs yet"
+        )
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""

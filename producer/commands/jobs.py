@@ -18,6 +18,7 @@ from producer.contract.listing import PAGE_MAX
 from producer.exit_codes import ExitCode
 from producer.requests import parse_request
 
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
 TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
 
 
@@ -142,14 +143,14 @@ def _with_files(found: Service, job: Job, out: Path | None) -> Job:
 
 
 def _options(pairs: list[str]) -> dict[str, object]:
-    """`text_det_thresh=0.4` as a mapping; the values are read as JSON where they are JSON."""
+    """`text_det_thresh=0.4` as a mapping; values are read as JSON where they are, and `True` as Python writes it."""
     options: dict[str, object] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise typer.BadParameter(f"write options as name=value, not {pair!r}")
         try:
-            options[name] = json.loads(value)
+            options[name] = json.loads(_PYTHON.get(value, value))
         except json.JSONDecodeError:
             options[name] = value
     return options

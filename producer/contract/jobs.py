@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, HttpUrl, StringConstraints, field_validator
 
 from producer.contract.pages import PageSelection
 from producer.contract.sources import Remote
@@ -54,7 +54,12 @@ TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
 
 
 class OcrOptions(Strict):
-    """The predict parameters of the General OCR pipeline; None leaves the pipeline's default."""
+    """The predict parameters of the General OCR pipeline; None leaves the pipeline's default.
+
+    As strict about types as the engine: `true` is no number, and "960" is none.
+    """
+
+    model_config = ConfigDict(strict=True)
 
     use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
     use_doc_unwarping: bool | None = Field(None, description="Flatten bent pages first, where a worker can")
@@ -63,7 +68,7 @@ class OcrOptions(Strict):
     text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")
     text_det_thresh: float | None = Field(None, gt=0, lt=1, description="Pixel threshold of the detector")
     text_det_box_thresh: float | None = Field(None, gt=0, lt=1, description="Mean score a box needs")
-    text_det_unclip_ratio: float | None = Field(None, gt=0, le=10, description="How far boxes are grown")
+    text_det_unclip_ratio: float | None = Field(None, ge=0.01, le=10, description="How far boxes are grown")
     text_rec_score_thresh: float | None = Field(None, ge=0, le=1, description="Lines below this score are dropped")
     return_word_box: bool | None = Field(None, description="Also give every word and its box")
 

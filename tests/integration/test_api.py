@@ -147,6 +147,33 @@ def test_what_is_asked_may_come_as_a_part_of_its_own_and_misspelt_fields_are_ref
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text_rec_score_thresh": True},
+        {"use_textline_orientation": "yes"},
+        {"use_doc_unwarping": 1},
+        {"text_det_limit_side_len": "960"},
+        {"text_det_limit_side_len": 960.5},
+        {"text_det_unclip_ratio": 0.001},
+    ],
+)
+def test_options_are_as_strict_about_types_as_the_engine(
+    http: httpx.Client, producer: Producer, options: dict[str, object]
+) -> None:
+    body = {"source": {"type": "base64", "data": base64.b64encode(PNG).decode()}, "options": options}
+    answer = http.post("/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+    with pytest.raises(InvalidRequest):
+        producer.submit(PNG, options=options)
+
+
+def test_whole_numbers_are_numbers(http: httpx.Client) -> None:
+    options = {"text_rec_score_thresh": 1, "text_det_limit_side_len": 960, "use_doc_unwarping": False}
+    body = {"source": {"type": "base64", "data": base64.b64encode(PNG).decode()}, "options": options}
+    assert http.post("/v1/jobs", json=body).status_code == 202
+
+
 def test_a_request_that_comes_as_a_file_has_a_bound(producer: Producer) -> None:
     long = ("r.json", b'{"tag": "' + b"t" * 1_100_000 + b'"}', "application/json")
     with serving(producer, Settings()) as address:
