@@ -60,6 +60,7 @@ def test_an_engine_that_may_not_download_says_how_to_get_the_model(tmp_path: Pat
         OCREngine(text_detection_model_name="PP-OCRv5_server_det", model_cache_dir=tmp_path, model_source="offline")
 
 
+@pytest.mark.usefixtures("logs_as_before")
 def test_the_models_are_a_command_of_ocrfleet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
