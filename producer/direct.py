@@ -305,10 +305,7 @@ class Producer:
         for decision in self._store.fleet.decisions():
             if decision.kind == kind:
                 return decision
-        raise Unavailable(
-            f"nobody decides for {kind}: start an io worker with `ocrfleet worker --role io`, and name {kind} in its "
-            "OCRFLEET_AUTOSCALE_KINDS where no worker of it runs yet"
-        )
+        raise Unavailable(f"nobody decides for {kind}: start an io worker with {kind} in OCRFLEET_AUTOSCALE_KINDS")
 
     def result(self, job_id: str) -> bytes:
         """The document result as JSON. Raises: NotFound, NotFinished, JobFailed, Expired."""
