@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU. With `openvino_graph` the only importer of openvino."""
+"""OpenVINO on the CPU. With `openvino_graph` and `openvino_rewrites` the only importer of openvino."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
-from ocr_engine.runtimes import best_of, openvino_graph
+from ocr_engine.runtimes import best_of, openvino_rewrites
 from ocr_engine.runtimes.compiled import Compiled, CompiledCache
-from ocr_engine.runtimes.openvino_graph import body_with, classifier_of, head_of, with_flat_tail
+from ocr_engine.runtimes.openvino_graph import body_with, classifier_of, head_of
+from ocr_engine.runtimes.openvino_rewrites import cheaper
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.runtimes.shortlist import doubted, likely_classes, shortlist_of
 from ocr_engine.runtimes.weights import Weights
@@ -218,10 +219,11 @@ def _compiled(
 
 def _quickened(model: Any, metadata: Mapping[str, str], plan: RuntimePlan) -> Sequence[Any]:
     """The model in fewer or faster operations; of a recogniser with many classes, its body and its classifier."""
+    model = cheaper(model)
     classifier = classifier_of(model)
     likely = None if classifier is None else _likely(metadata, plan, len(classifier.shift))
     if classifier is None or likely is None:
-        return [with_flat_tail(model)]
+        return [model]
     short = shortlist_of(likely, classifier.weights, classifier.shift)
     return [body_with(model, classifier, short), head_of(model, classifier)]
 
@@ -238,7 +240,7 @@ def _key_of(core: Any, weights: Weights, plan: RuntimePlan, properties: Mapping[
     build = core.get_versions("CPU")["CPU"].build_number
     dictionary = hashlib.sha256("\n".join(plan.characters).encode()).hexdigest()
     parts = [weights.sha256, dictionary, plan.exact, sorted(properties.items()), build, processor]
-    return json.dumps([*parts, openvino_graph.REVISION])
+    return json.dumps([*parts, openvino_rewrites.REVISION])
 
 
 def _metadata_of(model: Any) -> dict[str, str]:

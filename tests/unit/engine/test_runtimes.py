@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import openvino
 import pytest
 
 from ocr_engine import ModelUnavailable, OCREngine
 from ocr_engine.device import parse_device
 from ocr_engine.options import EngineOptions
-from ocr_engine.runtimes.openvino_graph import with_flat_tail
 from ocr_engine.runtimes.plan import plan_runtime
 from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.runtimes.weights import HeldWeights
@@ -54,24 +51,3 @@ def test_an_engine_reports_its_runtime_and_device(engine_name: str) -> None:
     with OCREngine(engine=engine_name, use_doc_orientation_classify=False, cpu_threads=1) as engine:
         assert engine.runtime.split() in ([engine_name, "f32"], [engine_name, "bf16"])
         assert engine.device == str(parse_device("cpu"))
-
-
-@pytest.mark.parametrize("shape", [(32, 32), (96, 160)])
-def test_the_flat_tail_of_a_detector_has_the_same_bits(shape: tuple[int, int]) -> None:
-    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_DETECTION, None))
-    options = EngineOptions(engine="openvino", engine_config={"inference_precision": "f32"})
-    batch = np.random.default_rng(7).normal(size=(1, 3, *shape)).astype(np.float32)
-    as_published, flat = (
-        open_onnx(plan_runtime(options, threads=1, exact=exact), weights).run(batch) for exact in (True, False)
-    )
-    assert flat.shape == (1, 1, *shape)
-    assert np.array_equal(as_published, flat)
-
-
-def test_only_the_detector_is_given_a_flat_tail() -> None:
-    changed = {}
-    for module in (Module.TEXT_DETECTION, Module.TEXT_RECOGNITION, Module.DOC_ORIENTATION):
-        weights = Zoo.at(None, "offline").resolve(find(module, None)).read()
-        model = openvino.Core().read_model(io.BytesIO(weights))
-        changed[module] = with_flat_tail(model) is not model
-    assert changed == {Module.TEXT_DETECTION: True, Module.TEXT_RECOGNITION: False, Module.DOC_ORIENTATION: False}
