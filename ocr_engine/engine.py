@@ -14,7 +14,7 @@ from ocr_engine.device import parse_device
 from ocr_engine.errors import InvalidRequest
 from ocr_engine.loading import MODEL_NAME_OPTIONS, ModelLoader
 from ocr_engine.lookahead import one_ahead
-from ocr_engine.model_choice import choose_models
+from ocr_engine.model_choice import QUICK_DETECTION, choose_models, used_models
 from ocr_engine.modules.batch_reader import BatchReader
 from ocr_engine.modules.cascade import Detector, DetectorCascade, redo_from
 from ocr_engine.modules.detection import TextDetector
@@ -26,7 +26,7 @@ from ocr_engine.paddlex_config import write_config
 from ocr_engine.page_choice import PageChoice
 from ocr_engine.pages import read_pages
 from ocr_engine.pipeline import PageReader, Pipeline
-from ocr_engine.profiles import PageSettings, profile_of, resolved_options, settings_for
+from ocr_engine.profiles import PageSettings, effort_of, profile_of, resolved_options, settings_for
 from ocr_engine.results import OCRResult, PageOrigin
 from ocr_engine.runtimes.plan import PADDLEX
 from ocr_engine.sources import Source, check_page
@@ -34,12 +34,7 @@ from ocr_engine.stems import Stems
 from ocr_engine.text_layer import TextLayer
 from ocr_engine.types import Image
 from ocr_engine.zoo.files import ModelFiles
-from ocr_engine.zoo.registry import Model, Module, find
-
-# In `models`, beside the names of the modules.
-_QUICK_DETECTION = "quick_text_detection"
-# See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
-_DEFAULT_EFFORT = 0.5
+from ocr_engine.zoo.registry import Model, Module
 
 
 class OCREngine:
@@ -167,18 +162,11 @@ class OCREngine:
             )
         settings = settings_for(self._options, PredictOptions())
         self._chosen = choose_models(self._options)
-        wanted = {
-            Module.DOC_ORIENTATION: settings.use_doc_orientation,
-            # PaddleX refuses it, and says why.
-            Module.DOC_UNWARPING: settings.use_doc_unwarping and loader.plan.name != PADDLEX,
-            Module.TEXTLINE_ORIENTATION: settings.use_textline_orientation,
-            Module.TEXT_DETECTION: True,
-            Module.TEXT_RECOGNITION: True,
-        }
-        models: dict[str, Model] = {module.value: self._chosen[module] for module, used in wanted.items() if used}
-        quick = self._quick_detection(loader)
-        if quick is not None:
-            models[_QUICK_DETECTION] = find(Module.TEXT_DETECTION, quick)
+        models = used_models(self._options, self._chosen)
+        if loader.plan.name == PADDLEX:  # refuses it, and says why
+            models.pop(Module.DOC_UNWARPING, None)
+        if not self._may_squeeze(loader):
+            models.pop(QUICK_DETECTION, None)
         files = loader.find(models)
         if loader.plan.name == PADDLEX:
             return self._load_paddlex(loader, settings, files)
@@ -222,15 +210,17 @@ class OCREngine:
             )
 
         careful = opened(Module.TEXT_DETECTION)
-        if _QUICK_DETECTION not in files:
+        if QUICK_DETECTION not in files:
             return careful
-        return DetectorCascade(opened(_QUICK_DETECTION), careful, redo_from=redo_from(self._effort))
+        return DetectorCascade(opened(QUICK_DETECTION), careful, redo_from=redo_from(effort_of(self._options)))
 
     def _line_reader(
         self, loader: ModelLoader, files: ModelFiles, classifier: LineOrientationClassifier | None
     ) -> LineReader:
         if self._may_squeeze(loader):
-            return loader.open_squeeze_reader(files, effort=self._effort, crew=self._crew, classifier=classifier)
+            return loader.open_squeeze_reader(
+                files, effort=effort_of(self._options), crew=self._crew, classifier=classifier
+            )
         recognizer = loader.open_recognizer(files, batch_size=self._recognition_batch_size, crew=self._crew)
         return BatchReader(recognizer, classifier)
 
@@ -240,17 +230,6 @@ class OCREngine:
         free = options.text_recognition_batch_size is None and options.text_rec_input_shape is None
         ours = not profile_of(options).exact and loader.plan.name != PADDLEX
         return free and ours and loader.plan.device.kind == "cpu"
-
-    def _quick_detection(self, loader: ModelLoader) -> str | None:
-        """What looks at a page first: nothing where a detector is named, or every line is to be read once."""
-        profile = profile_of(self._options)
-        is_own = self._options.model_of(Module.TEXT_DETECTION) == (None, None)
-        is_own &= self._chosen[Module.TEXT_DETECTION].name == profile.text_detection
-        return profile.quick_detection if is_own and self._effort < 1.0 and self._may_squeeze(loader) else None
-
-    @property
-    def _effort(self) -> float:
-        return _DEFAULT_EFFORT if self._options.effort is None else self._options.effort
 
     @property
     def _orientation_batch_size(self) -> int:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 from ocr_engine.errors import InvalidRequest
-from ocr_engine.options import EngineOptions
-from ocr_engine.profiles import Profile, profile_of
+from ocr_engine.options import EngineOptions, PredictOptions
+from ocr_engine.profiles import Profile, effort_of, profile_of, settings_for
 from ocr_engine.zoo.languages import ModelPair, languages, models_for
 from ocr_engine.zoo.registry import Model, Module, find
 
+# Beside the names of the modules: what looks at a page first.
+QUICK_DETECTION = "quick_text_detection"
 _MEDIUM, _SMALL = "PP-OCRv6_medium_", "PP-OCRv6_small_"
 _V5, _V6 = "PP-OCRv5", "PP-OCRv6"
 # How far the caller of an engine is from where this module warns: _warn, _pair, choose, load, build, the caller.
@@ -29,6 +32,25 @@ def choose_models(options: EngineOptions) -> dict[Module, Model]:
         Module.TEXT_RECOGNITION: pair.recognition,
     }
     return {module: find(module, options.model_of(module)[0] or default.get(module)) for module in Module}
+
+
+def used_models(options: EngineOptions, chosen: Mapping[Module, Model]) -> dict[str, Model]:
+    """Those of the chosen models that an engine has a use for, and the quick detector, by step."""
+    page, profile = settings_for(options, PredictOptions()), profile_of(options)
+    used = {
+        Module.DOC_ORIENTATION: page.use_doc_orientation,
+        Module.DOC_UNWARPING: page.use_doc_unwarping,
+        Module.TEXTLINE_ORIENTATION: page.use_textline_orientation,
+        Module.TEXT_DETECTION: True,
+        Module.TEXT_RECOGNITION: True,
+    }
+    models: dict[str, Model] = {module.value: chosen[module] for module, is_used in used.items() if is_used}
+    # Nothing looks first where a detector is named, or every line is to be read once.
+    is_own = options.model_of(Module.TEXT_DETECTION) == (None, None)
+    is_own &= chosen[Module.TEXT_DETECTION].name == profile.text_detection
+    if profile.quick_detection and is_own and effort_of(options) < 1.0:
+        models[QUICK_DETECTION] = find(Module.TEXT_DETECTION, profile.quick_detection)
+    return models
 
 
 def _pair(options: EngineOptions, profile: Profile) -> ModelPair:

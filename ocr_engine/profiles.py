@@ -9,6 +9,8 @@ from ocr_engine.modules.detection import DetectionSettings
 from ocr_engine.options import DEFAULT_PROFILE, EngineOptions, PredictOptions
 
 _T = TypeVar("_T")
+# See docs/performance.md: the smallest effort that loses nothing against reading every line at its natural width.
+_DEFAULT_EFFORT = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +121,11 @@ PROFILES = {
 def profile_of(options: EngineOptions) -> Profile:
     """The profile that an engine's options name."""
     return PROFILES[options.profile or DEFAULT_PROFILE]
+
+
+def effort_of(options: EngineOptions) -> float:
+    """The effort that is asked for, else the default's."""
+    return _DEFAULT_EFFORT if options.effort is None else options.effort
 
 
 def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:

@@ -82,14 +82,10 @@ class Closing:
 class Ending(Closing):
     """Ends jobs, with their results."""
 
-    def __init__(self, *, engine: Engine, store: JobStore, objects: ObjectStore) -> None:
-        super().__init__(store=store, objects=objects)
-        self._engine = engine
-
-    def finish(self, claim: Claim, *, known: Mapping[int, bytes]) -> None:
+    def finish(self, claim: Claim, engine: Engine, *, known: Mapping[int, bytes]) -> None:
         """Put the document result, then end the job: who sees the end sees the result.
 
-        known: pages whose JSON this process has just stored. Raises: Unavailable.
+        engine: what is said to have read it. known: pages whose JSON this process has just stored. Raises: Unavailable.
         """
         began_ns = time.time_ns()
         job_id, pages = claim.lease.job_id, self._leases.pages(claim.lease.job_id)
@@ -102,13 +98,13 @@ class Ending(Closing):
             source=claim.record.source,
             status=state,
             pages=[],
-            engine=translate.engine_info(self._engine),
+            engine=translate.engine_info(engine),
             timings_ms={"total": round(_age_ms(claim.record), 1)},
         )
         outputs = {"json": names.file_href(job_id, "result.json")}
         if state is not JobState.FAILED:
-            engine = f"OCRFleet {document.engine.profile} {document.engine.runtime}"
-            outputs |= put_exports(self._objects, claim.record, sorted(pages), engine=engine, known=known)
+            by = f"OCRFleet {document.engine.profile} {document.engine.runtime}"
+            outputs |= put_exports(self._objects, claim.record, sorted(pages), engine=by, known=known)
         put_result(self._objects, document, sorted(pages), known=known)
         reach("before_finish")
         error = failed[0] if state is JobState.FAILED else None

@@ -27,6 +27,9 @@ class Engine(Protocol):
     ) -> OCRResult:
         """Read one page. Raises: EngineError."""
 
+    def close(self) -> None:
+        """Free the models. It reads no page afterwards."""
+
 
 class ObservedEngine:
     """An engine that tells `on_page` of every page it read, with the milliseconds of each stage.
@@ -53,3 +56,6 @@ class ObservedEngine:
         found = self._engine.predict_page(image, input_path=input_path, page_index=page_index, options=options)
         self._on_page(found.timings_ms)
         return found
+
+    def close(self) -> None:
+        self._engine.close()

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
@@ -20,6 +20,7 @@ from producer.backends.redis_store import RedisJobStore
 from producer.connect import addresses, connect_bucket, connect_objects, connect_queue, remote_rules
 from producer.contract import names
 from producer.contract.errors import Unavailable
+from producer.contract.jobs import OcrOptions
 from producer.contract.leases import Worker
 from producer.contract.ports import Fleet, JobStore, Queue
 from producer.logs import configure_logs
@@ -40,6 +41,7 @@ from workers.sweep import Sweep
 
 if TYPE_CHECKING:
     from workers.engine import Engine
+    from workers.engines import Build, Engines
     from workers.fetching import Fetcher
     from workers.process import UnitProcessor
 
@@ -88,11 +90,13 @@ class Child:
 
     def _load(self, settings: Settings, worker: WorkerSettings, store: JobStore) -> UnitProcessor:
         """Load the engine, which takes seconds, as a worker that is starting."""
-        from workers.engine import ObservedEngine
+        from workers.engines import Engines
 
         self.presence.start()
         began = time.monotonic()
-        engine = ObservedEngine(_engine(worker), device=worker.device, on_page=self.presence.page_read)
+        build = _builder(worker, on_page=self.presence.page_read)
+        engines = Engines(build, worker.options, most=worker.max_engines)
+        engine = engines.of(OcrOptions())
         loaded = time.monotonic()
         engine.warm_up()
         _log.info(
@@ -102,7 +106,7 @@ class Child:
             load_ms=round((loaded - began) * 1000),
             warm_up_ms=round((time.monotonic() - loaded) * 1000),
         )
-        processor = _processor(settings, worker, engine, store=store, queue=self.queue)
+        processor = _processor(settings, worker, engines, store=store, queue=self.queue)
         self.presence.ready(device=worker.device, runtime=engine.runtime)
         return processor
 
@@ -188,7 +192,7 @@ def _stop_child(**_signal: object) -> None:
 
 
 def _processor(
-    settings: Settings, worker: WorkerSettings, engine: Engine, *, store: JobStore, queue: Queue
+    settings: Settings, worker: WorkerSettings, engines: Engines, *, store: JobStore, queue: Queue
 ) -> UnitProcessor:
     # Only a device child loads the engine: the parent and the io node never import a runtime.
     from ocr_engine import DocumentLimits
@@ -206,7 +210,7 @@ def _processor(
         page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
     )
     return UnitProcessor(
-        engine=engine,
+        engines=engines,
         store=store,
         objects=connect_objects(settings),
         doorbell=queue,
@@ -238,19 +242,23 @@ def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue:
     )
 
 
-def _engine(worker: WorkerSettings) -> Engine:
-    """The engine that pages are read with, ours or the stand-in that a test names, on this process's share of the CPU.
+def _builder(worker: WorkerSettings, *, on_page: Callable[[Mapping[str, float]], None]) -> Build:
+    """What builds engines, ours or the stand-in that a test names, on this process's share of the CPU."""
+    from workers.engine import ObservedEngine
 
-    Raises: DeviceMismatch: it runs somewhere else than it was told to.
-    """
     share = pin_process(_slot(), worker.processes, cores=worker.cores)
     module, _, factory = worker.engine.partition(":")
     wanted = inside(worker.device)
-    build = getattr(importlib.import_module(module), factory)
-    engine: Engine = build(device=wanted, cpu_threads=share.threads, **worker.options)
-    if engine.device != wanted:
-        raise DeviceMismatch(f"the engine for {worker.device} runs on {engine.device}, not on {wanted}")
-    return engine
+
+    def build(options: Mapping[str, object]) -> Engine:
+        """Raises: EngineError; DeviceMismatch: it runs somewhere else than it was told to."""
+        make = getattr(importlib.import_module(module), factory)
+        engine: Engine = make(device=wanted, cpu_threads=share.threads, **options)
+        if engine.device != wanted:
+            raise DeviceMismatch(f"the engine for {worker.device} runs on {engine.device}, not on {wanted}")
+        return ObservedEngine(engine, device=worker.device, on_page=on_page)
+
+    return build
 
 
 def _slot() -> int:

@@ -30,11 +30,10 @@ _log = structlog.get_logger(__name__)
 class PageReader:
     """Reads and stores single pages. One at a time."""
 
-    def __init__(self, engine: Engine, objects: ObjectStore) -> None:
-        self._engine = engine
+    def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    def read(self, record: JobRecord, document: Document, page: int) -> PageResult:
+    def read(self, engine: Engine, record: JobRecord, document: Document, page: int) -> PageResult:
         """Read a page, counted from 1, and store its drawing. A page that cannot be read is a failed page.
 
         Raises: OutOfMemory: another try may do; Unavailable: the store does not answer.
@@ -42,7 +41,7 @@ class PageReader:
         index, job_id = page - 1, record.job.id
         try:
             image = document.page_image(index)
-            found = self._engine.predict_page(
+            found = engine.predict_page(
                 image,
                 input_path=record.source.filename,
                 page_index=document.page_index(index),

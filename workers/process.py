@@ -13,7 +13,7 @@ import structlog
 from ocr_engine import Document, DocumentLimits, EngineError, open_document
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, NotFound, Unavailable
-from producer.contract.jobs import JobError
+from producer.contract.jobs import JobError, OcrOptions
 from producer.contract.leases import (
     Claim,
     Lease,
@@ -30,6 +30,7 @@ from producer.tracing import record_step
 from workers import translate
 from workers.ending import Ending
 from workers.engine import Engine
+from workers.engines import Engines
 from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
 from workers.pages import PageReader
@@ -85,12 +86,12 @@ class _Unit:
 
 
 class UnitProcessor:
-    """Runs units on one engine. One at a time, in one thread of a worker's child process."""
+    """Runs units on the engines of a process. One at a time, in one thread of a worker's child process."""
 
     def __init__(
         self,
         *,
-        engine: Engine,
+        engines: Engines,
         store: JobStore,
         objects: ObjectStore,
         doorbell: Doorbell,
@@ -102,8 +103,9 @@ class UnitProcessor:
         self._doorbell = doorbell
         self._limits = limits
         self._worker = worker
-        self._reader = PageReader(engine, objects)
-        self._ending = Ending(engine=engine, store=store, objects=objects)
+        self._engines = engines
+        self._reader = PageReader(objects)
+        self._ending = Ending(store=store, objects=objects)
 
     def work(self, *, keep_message: Callable[[], None], is_leaving: Callable[[], bool] = lambda: False) -> bool:
         """Take the unit whose turn it is and do it; False: there was none. Raises: Unavailable: Redis is gone.
@@ -157,23 +159,33 @@ class UnitProcessor:
         if unit.claim.deaths >= self._limits.max_attempts:
             self._give_up_unit(unit)
             return
+        engine = self._engine(unit)
         with _LazyDocument(lambda: self._open(unit)) as document:
             plan = unit.claim.plan or self._plan(unit, document())
             for page in self._uncounted(unit, plan):
                 if unit.is_leaving():
                     self._give_back(unit)
                     return
-                self._read_page(unit, page, document)
-        self._complete(unit)
+                self._read_page(unit, engine, page, document)
+        self._complete(unit, engine)
 
-    def _complete(self, unit: _Unit) -> None:
+    def _complete(self, unit: _Unit, engine: Engine) -> None:
         """Every page of the unit is counted. If that was the last unit, finish the job."""
         reach("before_complete")
         if self._held(unit, self._leases.complete(unit.lease, lease_s=self._limits.lease.lease_s)) is LeaseState.LAST:
             reach("after_complete")
-            self._ending.finish(unit.claim, known=unit.bodies)
+            self._ending.finish(unit.claim, engine, known=unit.bodies)
 
-    def _read_page(self, unit: _Unit, page: int, document: Callable[[], Document]) -> None:
+    def _engine(self, unit: _Unit) -> Engine:
+        """The engine that the job asks for, loaded before any page's time runs. Raises: JobBroken; OutOfMemory."""
+        try:
+            return self._engines.of(unit.claim.record.request.options)
+        except EngineError as error:
+            if error.retryable:
+                raise
+            raise JobBroken(translate.job_error(error)) from error
+
+    def _read_page(self, unit: _Unit, engine: Engine, page: int, document: Callable[[], Document]) -> None:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
         self._held(unit, self._leases.begin(unit.lease, page))
         unit.heartbeat.begin_page(page)
@@ -183,7 +195,7 @@ class UnitProcessor:
             message = f"given up after {crash.times} tries: {crash.message}"
             result = translate.failed_page(page, JobError(code=crash.code, message=message, retryable=True))
         else:
-            result = self._reader.read(unit.claim.record, document(), page)
+            result = self._reader.read(engine, unit.claim.record, document(), page)
         reach("before_put")
         unit.bodies[page] = self._reader.store(unit.job_id, result)
         reach("after_put")
@@ -235,7 +247,7 @@ class UnitProcessor:
         for page in pages:
             unit.bodies[page] = self._reader.store(unit.job_id, translate.failed_page(page, error))
             self._held(unit, self._leases.page(unit.lease, page, error=error))
-        self._complete(unit)
+        self._complete(unit, self._engines.of(OcrOptions()))  # what the job asked for may be what kills
 
     def _held(self, unit: _Unit, answer: LeaseAnswer) -> LeaseState:
         """Raises: LeaseLost when the unit is not ours any more, or is to be cancelled."""

@@ -38,6 +38,9 @@ class WorkerSettings(CheckedSettings):
         description="What the engine is built with, as a JSON object of `OCREngine`'s options: `profile`, `lang`, "
         '`ocr_version`, model names, `engine`; {"use_doc_unwarping": true} flattens every page',
     )
+    max_engines: int = Field(
+        2, ge=1, le=16, description="Engines that a process keeps: its own, and those of jobs that choose models"
+    )
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"
     )

@@ -9,6 +9,7 @@ from ocr_engine import EngineError, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import JobError, JobRequest
+from producer.contract.models import ModelChoice
 from producer.contract.results import EngineInfo, PageResult, PlacedWord
 from workers.engine import Engine
 
@@ -17,8 +18,8 @@ _WITH_WORDS = frozenset({"hocr", "alto", "pdf"})
 
 
 def predict_options(request: JobRequest) -> PredictOptions:
-    """The engine's options for a request; those that were not asked for keep the engine's defaults."""
-    return PredictOptions.parse(request.options.model_dump(exclude_none=True))
+    """The options of a call for a request; those that were not asked for keep the engine's defaults."""
+    return PredictOptions.parse(request.options.model_dump(exclude=set(ModelChoice.model_fields), exclude_none=True))
 
 
 def page_result(

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, HttpUrl, StringConstraints, field_validator
+from pydantic import Field, HttpUrl, StringConstraints, field_validator
 
+from producer.contract.models import ModelChoice
 from producer.contract.pages import PageSelection
 from producer.contract.sources import Remote
 from producer.contract.strict import Strict
@@ -53,16 +54,14 @@ TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
 )
 
 
-class OcrOptions(Strict):
-    """The predict parameters of the General OCR pipeline; None leaves the pipeline's default.
+class OcrOptions(ModelChoice):
+    """The predict parameters of the General OCR pipeline, and its models; None leaves the worker's or the pipeline's.
 
     As strict about types as the engine: `true` is no number, and "960" is none.
     """
 
-    model_config = ConfigDict(strict=True)
-
     use_doc_orientation_classify: bool | None = Field(None, description="Turn sideways pages upright first")
-    use_doc_unwarping: bool | None = Field(None, description="Flatten bent pages first, where a worker can")
+    use_doc_unwarping: bool | None = Field(None, description="Flatten bent pages first")
     use_textline_orientation: bool | None = Field(None, description="Turn upside-down lines before reading them")
     text_det_limit_side_len: int | None = Field(None, ge=32, le=16_000, description="Detector side limit, pixels")
     text_det_limit_type: Literal["min", "max"] | None = Field(None, description="Which side the limit is for")

@@ -235,11 +235,31 @@ def test_workers_are_built_with_the_options_of_their_setting(
     assert (refused.returncode, "OCRFLEET_WORKER_OPTIONS" in refused.stderr) == (2, True)
 
 
-def test_a_job_that_asks_for_what_its_worker_lacks_says_so(data_dir: Path, page: Path) -> None:
-    done = run(data_dir, "submit", str(page), "--wait", "--json", "--option", "use_doc_unwarping=true")
+def test_a_job_is_read_with_the_modules_and_models_that_it_asks_for(data_dir: Path, page: Path) -> None:
+    def models_of(*options: str) -> dict[str, str]:
+        job = run(data_dir, "submit", str(page), "--wait", "--json", *(f"--option={one}" for one in options))
+        assert job.returncode == 0, job.stderr
+        result = json.loads(run(data_dir, "result", json.loads(job.stdout)["id"], "--json").stdout)
+        assert any("Library" in text for text in result["pages"][0]["result"]["rec_texts"])
+        return {step: name.partition("@")[0] for step, name in result["engine"]["models"].items()}
+
+    own = models_of("lang=en")
+    assert models_of("use_doc_unwarping=true") == own | {"doc_unwarping": "UVDoc"}
+    pair = {"text_detection": "PP-OCRv5_mobile_det", "text_recognition": "PP-OCRv5_mobile_rec"}
+    named = models_of(*(f"{step}_model_name={name}" for step, name in pair.items()))
+    assert named == {step: name for step, name in own.items() if step != "quick_text_detection"} | pair
+    assert models_of() == own
+
+
+def test_a_job_that_asks_for_a_model_that_is_none_says_so(data_dir: Path, page: Path) -> None:
+    done = run(
+        data_dir, "submit", str(page), "--wait", "--json", "--option", "text_recognition_model_name=PP-OCRv9_rec"
+    )
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (1, "invalid_request")
-    assert "use_doc_unwarping=True" in error["message"]
+    assert "PP-OCRv9_rec" in error["message"]
+    refused = run(data_dir, "submit", str(page), "--option", "lang=english")
+    assert (refused.returncode, "no language code" in refused.stderr) == (2, True)
 
 
 def test_nothing_is_left_behind_when_up_is_killed(tmp_path: Path) -> None:

@@ -141,7 +141,6 @@ WRONG: dict[str, tuple[dict[str, object], int, str]] = {
     "an image as a PDF": ({"file": NOTICE, "fileType": PDF}, 422, "Invalid input file"),
     "half an image": ({"file": NOTICE[: len(NOTICE) // 8 * 4], "fileType": IMAGE}, 422, "Invalid input file"),
     "a bad option": ({"file": NOTICE, "fileType": IMAGE, "textDetLimitType": "mid"}, 422, "body.textDetLimitType"),
-    "a missing module": ({"file": NOTICE, "fileType": IMAGE, "useDocUnwarping": True}, 500, "use_doc_unwarping=True"),
 }
 
 

@@ -55,6 +55,7 @@ def test_a_dropped_document_is_submitted_with_the_options_that_were_chosen(
     page.get_by_role("textbox", name="Tag").fill("dropped")
     page.get_by_label("Images").uncheck()
     page.get_by_label("Turn pages upright").select_option("off")
+    page.get_by_label("Language").fill("en")
     page.evaluate(DROP, ["dropped.tiff", base64.b64encode(document([READ] * 3, first_number=200)).decode()])
     row = row_of(page, "dropped.tiff")
     expect(row).to_contain_text("1/1")
@@ -71,6 +72,16 @@ def test_a_document_is_submitted_by_its_address(visit: Visit) -> None:
         page.get_by_label("Address of a document").fill(f"{site}/page.png")
         page.get_by_role("button", name="Submit").click()
         expect(row_of(page, "page.png")).to_contain_text("succeeded")
+
+
+def test_a_language_that_there_is_not_is_told_of_with_those_that_there_are(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_role("button", name="Options").click()
+    page.get_by_label("Profile").select_option("default")
+    page.get_by_label("Language").fill("english")
+    choose(page, "page.tiff", document([READ]))
+    expect(page.locator(".toast.error")).to_contain_text("'english' is no language code")
+    visit.complaints.clear()  # Chromium logs every answer of 422
 
 
 def test_a_refused_document_is_told_of_with_the_reason(visit: Visit) -> None:

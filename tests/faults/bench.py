@@ -37,6 +37,7 @@ from tests.faults.engine import DIR_VARIABLE, Desk, StandInEngine
 from tests.faults.ledger import Expected, Violation
 from tests.servers.process import ServerProcess
 from workers import failpoints
+from workers.engines import Engines
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.process import ProcessLimits, UnitProcessor
 from workers.reconciler import Reconciler
@@ -148,7 +149,7 @@ def processor(
     """What a child of a device worker runs. Serves the queue of exactly this device, and that of any for the CPU."""
     queues = names.queues_served_by(device) if device == "cpu" else (names.queue_of(device),)
     return UnitProcessor(
-        engine=StandInEngine(device=device),
+        engines=Engines(lambda _options: StandInEngine(device=device), {}, most=1),
         store=store,
         objects=objects,
         doorbell=bell,

@@ -12,6 +12,7 @@ from ocr_engine import DocumentLimits, OCRResult, PredictOptions
 from ocr_engine.types import Image, PageReading
 from producer.contract.ports import Doorbell, JobStore, ObjectStore
 from tests.contract.job_stores import CPU
+from workers.engines import Engines
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.process import ProcessLimits, UnitProcessor
 
@@ -29,6 +30,9 @@ class DigestEngine:
     def warm_up(self) -> None:
         """There is nothing to warm."""
 
+    def close(self) -> None:
+        """There is nothing to free."""
+
     def predict_page(
         self, image: Image, *, input_path: str | None, page_index: int | None, options: PredictOptions | None
     ) -> OCRResult:
@@ -44,6 +48,7 @@ def processor(
 ) -> tuple[UnitProcessor, DigestEngine]:
     """A worker of units of two pages, and its engine."""
     engine = DigestEngine(before_page)
+    engines = Engines(lambda _options: engine, {}, most=1)
     limits = ProcessLimits(
         document=DocumentLimits(),
         max_attempts=3,
@@ -51,7 +56,7 @@ def processor(
         lease=LeaseTimes(lease_s=8, heartbeat_s=2),
         page=PageBounds(timeout_s=60, memory_bytes=1 << 40),
     )
-    made = UnitProcessor(engine=engine, store=store, objects=objects, doorbell=doorbell, limits=limits, worker=CPU)
+    made = UnitProcessor(engines=engines, store=store, objects=objects, doorbell=doorbell, limits=limits, worker=CPU)
     return made, engine
 
 

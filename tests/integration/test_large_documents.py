@@ -27,6 +27,7 @@ from tests.faults.bench import LATEST_S, LIMITS, Bell, at_once
 from tests.faults.engine import StandInEngine
 from tests.integration.serving import PNG
 from tests.servers.redis import RedisServer
+from workers.engines import Engines
 from workers.process import UnitProcessor
 
 MIB = 1 << 20
@@ -121,7 +122,7 @@ def read_all(api: RunningApi, desk: Path) -> None:
     """What a worker does, until there is nothing to do; units are large, since each takes the document anew."""
     store = RedisJobStore(api.redis_url)
     reader = UnitProcessor(
-        engine=StandInEngine(desk=desk),
+        engines=Engines(lambda _options: StandInEngine(desk=desk), {}, most=1),
         store=store,
         objects=LocalObjectStore(api.objects),
         doorbell=Bell(),

@@ -21,15 +21,15 @@ import pytest
 from PIL import Image
 
 from benchmarks.drawn import sheet_of
+from benchmarks.parity.cases import case_named
+from ocr_engine import OCREngine
 from ocr_engine.types import Image as Pixels
-from tests.paddle.serving_engine import MODELS_VARIABLE, engine
 from tests.servers.process import ServerProcess, free_port
 from workers.fleet.supervisor import System
 
 # The libraries warn about their own imports.
 pytestmark = pytest.mark.filterwarnings("default")
 
-ROOT = Path(__file__).parents[2]
 PDF, IMAGE = 0, 1
 STARTED_S = 120.0  # PaddleX imports for half a minute on a busy machine
 SCORE_DIGITS = 5
@@ -55,9 +55,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder = tmp_path_factory.mktemp("serving")
     models = folder / "models"
     models.mkdir()
-    os.environ[MODELS_VARIABLE] = str(models)
+    options = {**case_named("turned").options(models), "profile": "paddleocr-3.7"}
     config = folder / "OCR.yaml"
-    with engine() as loaded:
+    with OCREngine(**options) as loaded:
         loaded.export_paddlex_config_to_yaml(str(config))
     font = folder / "font.ttf"
     font.write_bytes(_mupdf.Font("cjk").buffer)
@@ -71,11 +71,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
     server = ServerProcess(command, folder / "paddlex.log", environment)
     address = f"http://127.0.0.1:{port}"
-    ours = {
-        "OCRFLEET_WORKER_ENGINE": f"{engine.__module__}:{engine.__name__}",
-        MODELS_VARIABLE: str(models),
-        "PYTHONPATH": str(ROOT),
-    }
+    own_options = {name: value for name, value in options.items() if name != "device"}
+    ours = {"OCRFLEET_WORKER_OPTIONS": json.dumps(own_options, default=str)}
     try:
         server.wait_until(lambda: _is_healthy(address), timeout_s=STARTED_S)
         with (
@@ -86,7 +83,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             yield Pair(reference=theirs, ours=own)
     finally:
         server.kill()
-        del os.environ[MODELS_VARIABLE]
 
 
 def _is_healthy(address: str) -> bool:

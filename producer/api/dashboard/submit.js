@@ -13,7 +13,8 @@ const OUTPUTS = [
   ["hocr", "hOCR", false],
   ["alto", "ALTO", false],
 ];
-// What is left at its default is the profile's to say.
+const PROFILES = ["", "default", "paddleocr-3.7", "paddleocr-3.0"];
+// What is left at its default is the worker's to say.
 const SWITCH = ["", "on", "off"];
 const SWITCHES = [
   ["use_doc_orientation_classify", "Turn pages upright"],
@@ -57,6 +58,8 @@ function optionsForm() {
     { class: "options", id: "options", hidden: true, onsubmit: (event) => event.preventDefault() },
     field("Device", select("device", DEVICES, "auto")),
     field("Priority", select("priority", ["low", "normal", "high"], "normal")),
+    field("Profile", select("profile", PROFILES, "")),
+    field("Language", h("input", { name: "lang", placeholder: "default, or en, korean, …", size: 18 })),
     field("Pages", h("input", { name: "pages", placeholder: "all, or 1-3,7", size: 12 })),
     field("Tag", h("input", { name: "tag", maxlength: 64, size: 14 })),
     field("Webhook", h("input", { name: "webhook", type: "url", placeholder: "https://…", size: 22 })),
@@ -79,8 +82,13 @@ function requestOf(data) {
   }
   const webhook = data.get("webhook").trim();
   if (webhook) request.webhook = { url: webhook };
-  const switches = SWITCHES.map(([name]) => [name, data.get(name)]).filter(([, value]) => value);
-  if (switches.length) request.options = Object.fromEntries(switches.map(([name, value]) => [name, value === "on"]));
+  const options = {};
+  for (const name of ["profile", "lang"]) {
+    const value = data.get(name).trim();
+    if (value) options[name] = value;
+  }
+  for (const [name] of SWITCHES) if (data.get(name)) options[name] = data.get(name) === "on";
+  if (Object.keys(options).length) request.options = options;
   return request;
 }
 
