@@ -60,7 +60,12 @@ class Engines:
         while len(self._kept) >= self._most:
             self._kept.pop(next(iter(self._kept))).close()
         engine = self._build(_given(options))
-        _log.info("engine_loaded", profile=readers[0], models=sorted(name for _step, name in readers[1]), kept=len(self._kept) + 1)
+        _log.info(
+            "engine_loaded",
+            profile=readers[0],
+            models=sorted(name for _step, name in readers[1]),
+            kept=len(self._kept) + 1,
+        )
         return engine
 
 

@@ -48,8 +48,8 @@ export function submitPanel() {
 }
 
 function optionsForm() {
-  const select = (name, values, chosen) =>
-    h("select", { name }, values.map((value) => h("option", { value, selected: value === chosen }, value || "default")));
+  const select = (name, values, chosen, unset = "default") =>
+    h("select", { name }, values.map((value) => h("option", { value, selected: value === chosen }, value || unset)));
   const field = (label, control) => h("label", { class: "field" }, h("span", null, label), control);
   const box = (name, value, label, checked) =>
     h("label", { class: "check" }, h("input", { type: "checkbox", name, value, checked }), label);
@@ -58,8 +58,8 @@ function optionsForm() {
     { class: "options", id: "options", hidden: true, onsubmit: (event) => event.preventDefault() },
     field("Device", select("device", DEVICES, "auto")),
     field("Priority", select("priority", ["low", "normal", "high"], "normal")),
-    field("Profile", select("profile", PROFILES, "")),
-    field("Language", h("input", { name: "lang", placeholder: "default, or en, korean, …", size: 18 })),
+    field("Profile", select("profile", PROFILES, "", "worker’s")),
+    field("Language", h("input", { name: "lang", placeholder: "worker’s, or en, …", size: 18 })),
     field("Pages", h("input", { name: "pages", placeholder: "all, or 1-3,7", size: 12 })),
     field("Tag", h("input", { name: "tag", maxlength: 64, size: 14 })),
     field("Webhook", h("input", { name: "webhook", type: "url", placeholder: "https://…", size: 22 })),
