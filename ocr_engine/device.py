@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ocr_engine.errors import DeviceUnavailable, InvalidRequest
 
@@ -23,7 +26,7 @@ class Device:
 
 
 def parse_device(name: str | None) -> Device:
-    """`cpu`, `gpu`, `gpu:1`, ...; None is the CPU, and a kind alone its first device.
+    """`cpu`, `gpu`, `gpu:1`, ...; a kind alone is its first device. None is the CPU, if nothing better is known.
 
     Raises: InvalidRequest: malformed, or a list; DeviceUnavailable: a kind that nobody knows, or a numbered CPU.
     """
@@ -39,3 +42,9 @@ def parse_device(name: str | None) -> Device:
     if not (index.isascii() and index.isdigit()):
         raise InvalidRequest(f"device={name!r} must end in a whole number, as in {kind}:0")
     return Device(kind=kind, index=int(index))
+
+
+def shows_gpu(devices: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this machine has a GPU of NVIDIA's that is not hidden from this process. No library is loaded."""
+    is_hidden = environment.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not is_hidden and any(devices.glob("nvidia[0-9]*"))

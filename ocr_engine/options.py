@@ -85,7 +85,11 @@ class Parameter:
 
 
 PARAMETERS = (
-    Parameter(name="device", kind=str, help="Where the networks run: cpu, gpu:0, npu:0, ... Default: cpu."),
+    Parameter(
+        name="device",
+        kind=str,
+        help="Where the networks run: cpu, gpu:0, npu:0, ... Default: a GPU that can be used, else cpu.",
+    ),
     Parameter(name="engine", kind=str, choices=tuple(ENGINES), help="What runs the networks. Default: by profile."),
     Parameter(name="engine_config", kind=dict, help="Options of the engine, flat or under its name."),
     Parameter(name="enable_hpi", kind=bool, help="Choose the fastest engine installed for the device."),

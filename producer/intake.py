@@ -16,6 +16,7 @@ from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceI
 from producer.contract.keys import Tenant
 from producer.contract.leases import NewJob, Submitted
 from producer.contract.manifest import Manifest
+from producer.contract.models import ModelChoice
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
 from producer.contract.sources import Remote, UploadSource
 from producer.remote import RemoteRules, check_remote, check_upload, source_before
@@ -153,12 +154,19 @@ def fingerprint(request: JobRequest, source: SourceInfo, remote: Remote | None, 
     In a batch, also the same other documents, which its id depends on.
     """
     document = (source.sha256,) if remote is None else ("", remote.model_dump_json())
-    return _digest(*document, request.model_dump_json(), *((batch,) if batch else ()))
+    text = request.model_dump_json(exclude=_unchosen(request))
+    return _digest(*document, text, *((batch,) if batch else ()))
 
 
 def reuse_key(request: JobRequest, source: SourceInfo, owner: str) -> str:
     """The same for jobs of one owner whose results say the same."""
-    return _digest(source.sha256, owner, request.model_dump_json(include={"options", "pages", "outputs", "device"}))
+    about = {"options", "pages", "outputs", "device"}
+    return _digest(source.sha256, owner, request.model_dump_json(include=about, exclude=_unchosen(request)))
+
+
+def _unchosen(request: JobRequest) -> dict[str, set[str]]:
+    """The choices of models that a request leaves out, as those did that were made before there were any."""
+    return {"options": {name for name in ModelChoice.model_fields if getattr(request.options, name) is None}}
 
 
 def _waiting(new: NewJob) -> JobRecord:

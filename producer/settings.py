@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import DAY_S
+from producer.contract.models import ProfileName
 
 MIB = 1024 * 1024
 RUNTIME_FILE = "runtime.json"
@@ -84,6 +85,14 @@ class Settings(CheckedSettings):
     max_attempts: int = Field(3, ge=1, description="A page that ends its process, or takes too long, this often fails")
     visibility_timeout_s: float = Field(120, gt=1, description="A message that no worker keeps this long comes again")
     page_timeout_s: float = Field(120, gt=0, description="A page that takes longer is tried again, and then fails")
+    profile: ProfileName | None = Field(None, description="Whose models and defaults the workers' engines have")
+    runtime: Literal["onnxruntime", "openvino", "paddle", "paddle_static", "paddlex"] | None = Field(
+        None, description="What runs the workers' networks; default: by profile and device"
+    )
+    model_dir: Path | None = Field(None, description="Folder of downloaded models; default: ~/.cache/ocrfleet/models")
+    model_source: str | None = Field(
+        None, description="Host of models that is tried first, a mirror's address, or `offline`: none is downloaded"
+    )
     otlp_endpoint: str | None = Field(None, description="Traces of jobs go to this collector, OTLP over HTTP")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
 

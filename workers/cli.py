@@ -26,7 +26,7 @@ producer_cli.register(app)
 @app.command()
 def worker(
     device: Annotated[str, typer.Option(help="What to pin to: `cpu`, `gpu:0`, `npu:0`; `auto`: what is there")] = "cpu",
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Child processes, each with its own engine")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=64, help="Child processes, each with engines of its own")] = 1,
     role: Annotated[str, typer.Option(help="`device` reads pages; `io` delivers webhooks and mends")] = "device",
 ) -> None:
     """Run one worker: a Celery node pinned to one device."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import structlog
 
-from ocr_engine import EngineOptions
+from ocr_engine import EngineOptions, ModelUnavailable, OutOfMemory
 from ocr_engine.model_choice import choose_models, used_models
 from ocr_engine.options import DEFAULT_PROFILE
 from ocr_engine.zoo.registry import Module
@@ -21,24 +22,18 @@ Build: TypeAlias = Callable[[Mapping[str, object]], Engine]
 # What an engine reads pages with: its profile, the name of the model of each step, and folders that hold others.
 _Readers: TypeAlias = tuple[str, frozenset[tuple[str, str]], tuple[Path | None, ...]]
 
-# The options that decide which models find and read lines: one that a job names puts all of a worker's aside.
-_READING = frozenset(
-    {
-        "profile",
-        "lang",
-        "ocr_version",
-        "text_detection_model_name",
-        "text_recognition_model_name",
-    }
-)
+_READING = (Module.TEXT_DETECTION, Module.TEXT_RECOGNITION)
+_READERS = {f"{module.value}_model_{what}" for module in _READING for what in ("name", "dir")}
 _SWITCHES = ("use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation")
+_MISSING_S, _MISSING_MOST = 60.0, 64
 _log = structlog.get_logger(__name__)
 
 
 class Engines:
     """As many engines as a process may keep; the one that was longest out of use makes way for a new one.
 
-    A job that chooses nothing, or what an engine has anyway, is read by that one.
+    A job that chooses nothing, or what an engine has anyway, is read by that one. What could not be had is not tried
+    again for a minute: the hosts of models may take their time to say no.
     """
 
     def __init__(self, build: Build, options: Mapping[str, object], *, most: int) -> None:
@@ -47,6 +42,7 @@ class Engines:
         self._own = EngineOptions.parse(options)
         self._most = most
         self._kept: dict[_Readers, Engine] = {}
+        self._missing: dict[_Readers, tuple[float, str]] = {}
 
     def of(self, asked: OcrOptions) -> Engine:
         """The engine for a job. Raises: EngineError: there is no such model, or it cannot be had."""
@@ -56,33 +52,66 @@ class Engines:
         self._kept[readers] = engine
         return engine
 
+    def at_hand(self, asked: OcrOptions) -> Engine:
+        """The engine for a job if it is loaded, else the one used last, else the worker's own. Raises: EngineError."""
+        readers = _readers(options_for(self._own, asked))
+        return self._kept.get(readers) or next(reversed(self._kept.values()), None) or self.of(OcrOptions())
+
     def _loaded(self, options: EngineOptions, readers: _Readers) -> Engine:
-        while len(self._kept) >= self._most:
-            self._kept.pop(next(iter(self._kept))).close()
-        engine = self._build(_given(options))
+        missing_until_s, why = self._missing.get(readers, (0.0, ""))
+        if time.monotonic() < missing_until_s:
+            raise ModelUnavailable(why)
+        self._shrink_to(self._most - 1)
+        began_s = time.monotonic()
+        try:
+            engine = self._build(_given(options))
+        except ModelUnavailable as error:
+            self._missing = {readers: (time.monotonic() + _MISSING_S, error.message)} | self._missing
+            self._missing = dict(list(self._missing.items())[:_MISSING_MOST])
+            raise
+        except (OutOfMemory, MemoryError):
+            self._shrink_to(0)  # room for the next try
+            raise
         _log.info(
             "engine_loaded",
             profile=readers[0],
             models=sorted(name for _step, name in readers[1]),
             kept=len(self._kept) + 1,
+            took_ms=round((time.monotonic() - began_s) * 1000),
         )
         return engine
+
+    def _shrink_to(self, most: int) -> None:
+        while len(self._kept) > most:
+            self._kept.pop(next(iter(self._kept))).close()
 
 
 def options_for(own: EngineOptions, asked: OcrOptions) -> EngineOptions:
     """A worker's options with the choices of a job. Pure. Raises: EngineError: two of them do not go together.
 
-    A model that a job names takes the place of a folder of the worker's; a module that it switches on is loaded.
+    What a job leaves out stays the worker's: its language beside a job's generation, its recogniser beside a job's
+    detector. A model by name takes the place of a folder; a module that is switched on is loaded, and one that is
+    switched off is not loaded for a profile that has it.
     """
     chosen = asked.model_dump(include=set(ModelChoice.model_fields), exclude_none=True)
     aside = {name.replace("_name", "_dir") for name in chosen if name.endswith("_model_name")}
-    if _READING & chosen.keys():
-        aside |= {*_READING, "text_detection_model_dir", "text_recognition_model_dir"} - {"profile"}
+    kept: dict[str, str] = {}
+    if {"lang", "ocr_version"} & chosen.keys():
+        aside |= _READERS
+    elif _READERS & chosen.keys() and {own.lang, own.ocr_version} != {None}:
+        kept = {
+            f"{module.value}_model_name": model.name
+            for module, model in choose_models(own).items()
+            if module in _READING
+        }
+        aside |= {"lang", "ocr_version"}
     if chosen.get("profile", DEFAULT_PROFILE) != DEFAULT_PROFILE:
         aside.add("effort")  # no other has it
+    switches = {name: getattr(asked, name) for name in _SWITCHES}
+    switched = {name: on for name, on in switches.items() if on or (on is False and "profile" in chosen)}
     # Any: checked by the fields that they go to.
-    changes: dict[str, Any] = dict.fromkeys(aside) | chosen
-    return dataclasses.replace(own, **changes | {name: True for name in _SWITCHES if getattr(asked, name)})
+    changes: dict[str, Any] = dict.fromkeys(aside) | kept | chosen | switched
+    return dataclasses.replace(own, **changes)
 
 
 def _readers(options: EngineOptions) -> _Readers:

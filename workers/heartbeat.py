@@ -32,10 +32,14 @@ class LeaseTimes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PageBounds:
-    """What one page may take before its process is ended: seconds, and bytes of resident memory of the process."""
+    """What one page may take before its process is ended: seconds, and bytes of resident memory of the process.
+
+    load_s: what the models of a job may take before its first page.
+    """
 
     timeout_s: float
     memory_bytes: int
+    load_s: float = 300
 
 
 class Heartbeat:
@@ -79,9 +83,13 @@ class Heartbeat:
 
     @property
     def page(self) -> int:
-        """The page that is being read; 0: none."""
+        """The page that is being read; 0: none, or models are being loaded."""
         page = self._page
         return page[0] if page else 0
+
+    def begin_loading(self) -> None:
+        """As page 0, with a time of its own."""
+        self.begin_page(0)
 
     def begin_page(self, page: int) -> None:
         self._page = (page, time.monotonic())
@@ -107,13 +115,18 @@ class Heartbeat:
                 return
 
     def _watch(self) -> None:
-        page, bounds = self._page, self._bounds
-        if page is None:
+        at, bounds = self._page, self._bounds
+        if at is None:
             return
-        if time.monotonic() - page[1] > bounds.timeout_s:
+        page, began_s = at
+        took_s = time.monotonic() - began_s
+        if page and took_s > bounds.timeout_s:
             message = f"the page took longer than {bounds.timeout_s:g} s; raise OCRFLEET_PAGE_TIMEOUT_S"
-            self._on_stuck(page[0], JobError(code="page_timeout", message=message, retryable=True))
+            self._on_stuck(page, JobError(code="page_timeout", message=message, retryable=True))
+        if not page and took_s > bounds.load_s:
+            message = f"models took longer than {bounds.load_s:g} s to load; raise OCRFLEET_WORKER_START_S"
+            self._on_stuck(page, JobError(code="model_unavailable", message=message, retryable=True))
         if self._process.memory_info().rss > bounds.memory_bytes:
             limit = f"{bounds.memory_bytes >> 20} MiB"
             message = f"the page needed more than {limit}; raise OCRFLEET_WORKER_MEMORY_LIMIT_MIB, or send it smaller"
-            self._on_stuck(page[0], JobError(code="out_of_memory", message=message, retryable=True))
+            self._on_stuck(page, JobError(code="out_of_memory", message=message, retryable=True))

@@ -95,7 +95,7 @@ class Child:
         self.presence.start()
         began = time.monotonic()
         build = _builder(worker, on_page=self.presence.page_read)
-        engines = Engines(build, worker.options, most=worker.max_engines)
+        engines = Engines(build, _own_options(settings) | worker.options, most=worker.max_engines)
         engine = engines.of(OcrOptions())
         loaded = time.monotonic()
         engine.warm_up()
@@ -207,7 +207,9 @@ def _processor(
         max_attempts=settings.max_attempts,
         unit_pages=settings.unit_pages,
         lease=LeaseTimes(lease_s=worker.lease_s, heartbeat_s=worker.heartbeat_s),
-        page=PageBounds(timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20),
+        page=PageBounds(
+            timeout_s=settings.page_timeout_s, memory_bytes=worker.memory_limit_mib << 20, load_s=worker.start_s
+        ),
     )
     return UnitProcessor(
         engines=engines,
@@ -240,6 +242,17 @@ def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue:
         ),
         holder=process_name(),
     )
+
+
+def _own_options(settings: Settings) -> dict[str, object]:
+    """What the engines of every node are built with, unless a node's own options say otherwise."""
+    options = {
+        "profile": settings.profile,
+        "engine": settings.runtime,
+        "model_cache_dir": settings.model_dir,
+        "model_source": settings.model_source,
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _builder(worker: WorkerSettings, *, on_page: Callable[[Mapping[str, float]], None]) -> Build:

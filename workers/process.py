@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from ocr_engine import Document, DocumentLimits, EngineError, open_document
+from ocr_engine import DeviceUnavailable, Document, DocumentLimits, EngineError, open_document
+from ocr_engine import InvalidRequest as BadOptions
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, NotFound, Unavailable
-from producer.contract.jobs import JobError, OcrOptions
+from producer.contract.jobs import JobError
 from producer.contract.leases import (
     Claim,
     Lease,
@@ -151,8 +152,10 @@ class UnitProcessor:
             self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=FIRST_S))
         except (Exception, SystemExit) as error:
             # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
-            _log.exception("unit_crashed", job_id=unit.job_id, page=unit.heartbeat.page)
-            self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, translate.unexpected(error)))
+            page = unit.heartbeat.page
+            _log.exception("unit_crashed", job_id=unit.job_id, page=page)
+            delay_s = 0 if page else FIRST_S
+            self._answered(self._leases.crash(unit.lease, page, translate.unexpected(error), delay_s=delay_s))
 
     def _read(self, unit: _Unit) -> None:
         """The story: the unit's pages one by one, and the end of the job if they were the last."""
@@ -177,13 +180,28 @@ class UnitProcessor:
             self._ending.finish(unit.claim, engine, known=unit.bodies)
 
     def _engine(self, unit: _Unit) -> Engine:
-        """The engine that the job asks for, loaded before any page's time runs. Raises: JobBroken; OutOfMemory."""
+        """The engine that the job asks for, loaded before any page's time runs.
+
+        What this node lacks for now another may have: only the last try ends the job. Raises: JobBroken, Exception.
+        """
+        unit.heartbeat.begin_loading()
         try:
             return self._engines.of(unit.claim.record.request.options)
         except EngineError as error:
-            if error.retryable:
-                raise
-            raise JobBroken(translate.job_error(error)) from error
+            is_wrong = isinstance(error, BadOptions) and not isinstance(error, DeviceUnavailable)
+            if is_wrong or self._is_last_try(unit):
+                raise JobBroken(translate.job_error(error)) from error
+            raise
+        except Exception as error:
+            if self._is_last_try(unit):
+                _log.exception("engine_not_loaded", job_id=unit.job_id)
+                raise JobBroken(translate.unexpected(error)) from error
+            raise
+        finally:
+            unit.heartbeat.end_page()
+
+    def _is_last_try(self, unit: _Unit) -> bool:
+        return unit.claim.deaths + 1 >= self._limits.max_attempts
 
     def _read_page(self, unit: _Unit, engine: Engine, page: int, document: Callable[[], Document]) -> None:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
@@ -247,7 +265,7 @@ class UnitProcessor:
         for page in pages:
             unit.bodies[page] = self._reader.store(unit.job_id, translate.failed_page(page, error))
             self._held(unit, self._leases.page(unit.lease, page, error=error))
-        self._complete(unit, self._engines.of(OcrOptions()))  # what the job asked for may be what kills
+        self._complete(unit, self._engines.at_hand(unit.claim.record.request.options))
 
     def _held(self, unit: _Unit, answer: LeaseAnswer) -> LeaseState:
         """Raises: LeaseLost when the unit is not ours any more, or is to be cancelled."""

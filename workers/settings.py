@@ -19,7 +19,7 @@ class WorkerSettings(CheckedSettings):
 
     role: str = Field("device", pattern="^(device|io)$", description="`device` reads pages; `io` delivers and mends")
     device: str = Field("cpu", description="The one device this worker is pinned to")
-    processes: int = Field(1, ge=1, le=64, description="Child processes, each with its own engine")
+    processes: int = Field(1, ge=1, le=64, description="Child processes, each with engines of its own")
     cores: tuple[int, ...] = Field((), description="JSON list: the cores of this node; default: all that it may use")
     device_dir: Path = Field(DEVICE_DIR, description="Where the files of devices are; `/dev` but in odd containers")
     time_limit_s: int = Field(3_600, ge=60, description="A unit that holds a process longer is stopped")
@@ -30,7 +30,9 @@ class WorkerSettings(CheckedSettings):
     lease_s: float = Field(8, gt=0, description="A unit whose worker was silent this long goes to another")
     beat_s: float = Field(2, gt=0, description="How often a worker tells the fleet what it is at")
     stall_s: float = Field(60, gt=0, description="A node that takes no work this long while some waits is replaced")
-    start_s: float = Field(300, gt=0, description="A node that has no worker ready after this long is replaced")
+    start_s: float = Field(
+        300, gt=0, description="A node that has no worker ready, or no models for a job, after this long is replaced"
+    )
     max_age_s: float | None = Field(None, gt=0, description="A node is replaced after this long, drained first")
     stop_s: float = Field(30, ge=0, description="A worker that is stopped while it reads gives back its unit then")
     options: dict[str, Any] = Field(
@@ -39,7 +41,10 @@ class WorkerSettings(CheckedSettings):
         '`ocr_version`, model names, `engine`; {"use_doc_unwarping": true} flattens every page',
     )
     max_engines: int = Field(
-        2, ge=1, le=16, description="Engines that a process keeps: its own, and those of jobs that choose models"
+        2,
+        ge=1,
+        le=16,
+        description="Engines that a process keeps, 0.3 to 1 GB each: its own, and those of jobs that choose",
     )
     engine: str = Field(
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ocr_engine.device import KINDS, Device, parse_device
+from ocr_engine.device import KINDS, Device, parse_device, shows_gpu
 from ocr_engine.errors import DeviceUnavailable, InvalidRequest, ModelUnavailable
 
 ONNXRUNTIME, OPENVINO, PADDLE, PADDLEX = "onnxruntime", "openvino", "paddle", "paddlex"
@@ -33,6 +34,8 @@ _INSTALL = {
     PADDLE: "pip install 'ocrfleet[paddle]'",
     PADDLEX: "pip install 'ocrfleet[paddle]'",
 }
+# The packages whose builds use a GPU; the libraries have the same names in both.
+_GPU_PACKAGES = {ONNXRUNTIME: "onnxruntime-gpu", PADDLE: "paddlepaddle-gpu", PADDLEX: "paddlepaddle-gpu"}
 # Fastest first. In float32 OpenVINO and ONNX Runtime are equal on a CPU, and OpenVINO alone can be told to use bf16.
 _FASTEST = {"cpu": (OPENVINO, ONNXRUNTIME), "gpu": (ONNXRUNTIME, PADDLE), "npu": (ONNXRUNTIME, PADDLE)}
 
@@ -149,17 +152,35 @@ def is_installed(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
+def can_use_gpu(name: str) -> bool:
+    """Whether this machine has a GPU and a runtime the build for it. Neither is tried."""
+    try:
+        importlib.metadata.distribution(_GPU_PACKAGES[name])
+    except (KeyError, importlib.metadata.PackageNotFoundError):
+        return False
+    return shows_gpu()
+
+
 def plan_runtime(
-    options: RuntimeOptions, *, threads: int, exact: bool = True, installed: Callable[[str], bool] = is_installed
+    options: RuntimeOptions,
+    *,
+    threads: int,
+    exact: bool = True,
+    installed: Callable[[str], bool] = is_installed,
+    on_gpu: Callable[[str], bool] = can_use_gpu,
 ) -> RuntimePlan:
     """Choose the runtime and give every option its meaning, without loading a library.
 
-    `exact`: see `RuntimePlan`; without it the fastest runtime installed is the default.
+    `exact`: see `RuntimePlan`; without it the fastest runtime installed is the default. Where no device is named it is
+    the first GPU, if the runtime for it says that it can be used (`on_gpu`), else the CPU.
 
     Raises: InvalidRequest: an option that the runtime cannot obey, naming one that can; DeviceUnavailable;
     ModelUnavailable: the runtime is not installed.
     """
     device = parse_device(options.device)
+    if options.device is None:
+        gpu = parse_device("gpu")
+        device = gpu if on_gpu(_choose(options, gpu, exact, installed)[0]) else device
     name, reason = _choose(options, device, exact, installed)
     if device.kind not in DEVICES[name]:
         able = ", ".join(engine for engine, kinds in DEVICES.items() if device.kind in kinds)

@@ -42,7 +42,9 @@ def submit(
     ] = None,
     tag: Annotated[str | None, typer.Option(help="A word of yours, echoed")] = None,
     reuse: Annotated[bool, typer.Option("--reuse", help="A finished result of the same document may answer")] = False,
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="A predict parameter")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A predict parameter, lang, profile or a model")
+    ] = None,
     out: OutDir = None,
     timeout: TimeoutS = 3600,
     server: Server = None,

@@ -27,7 +27,7 @@ class WorkerState(StrEnum):
 
 
 class WorkerReport(Strict):
-    """What one worker, a process with one engine, tells of itself. `id` begins with that of its node and a slash."""
+    """What one worker, a process that reads, tells of itself. `id` begins with that of its node and a slash."""
 
     id: str = Field(description="Names the process")
     host: str = Field(description="Where it runs")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from producer.contract.strict import Strict
 
@@ -24,6 +24,7 @@ def _is_known(code: str) -> str:
     return code
 
 
+ProfileName = Literal["default", "paddleocr-3.7", "paddleocr-3.0"]
 Language = Annotated[str, AfterValidator(_is_known)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
@@ -32,14 +33,12 @@ class ModelChoice(Strict):
     """What an engine is built with for a job; None leaves what the worker was set up with.
 
     A worker that has none like it loads one, and downloads models where it may. A model that cannot be had fails the
-    job with `model_unavailable`, a name that means none with `invalid_request`.
+    job with `model_unavailable` after some tries, a name that means none with `invalid_request`.
     """
 
     model_config = ConfigDict(strict=True)
 
-    profile: Literal["default", "paddleocr-3.7", "paddleocr-3.0"] | None = Field(
-        None, description="Whose models, defaults and arithmetic"
-    )
+    profile: ProfileName | None = Field(None, description="Whose models, defaults and arithmetic")
     lang: Language | None = Field(None, description="Language of the document, a code of PaddleOCR's: en, korean, …")
     ocr_version: Literal["PP-OCRv3", "PP-OCRv4", "PP-OCRv5", "PP-OCRv6"] | None = Field(
         None, description="Generation of the models"
@@ -49,3 +48,10 @@ class ModelChoice(Strict):
     textline_orientation_model_name: ModelName | None = Field(None, description="Model that turns lines")
     text_detection_model_name: ModelName | None = Field(None, description="Model that finds lines")
     text_recognition_model_name: ModelName | None = Field(None, description="Model that reads lines")
+
+    @model_validator(mode="after")
+    def _is_one_choice(self) -> Self:
+        by_language = (self.lang, self.ocr_version) != (None, None)
+        if by_language and (self.text_detection_model_name or self.text_recognition_model_name):
+            raise ValueError("lang and ocr_version choose the detector and the recogniser; leave out their names")
+        return self

@@ -223,11 +223,17 @@ def test_workers_are_built_with_the_options_of_their_setting(
     tmp_path: Path, page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OCRFLEET_WORKER_OPTIONS", '{"use_doc_unwarping": true, "effort": 1}')
+    monkeypatch.setenv("OCRFLEET_RUNTIME", "onnxruntime")
+    monkeypatch.setenv("OCRFLEET_MODEL_SOURCE", "offline")
+    monkeypatch.setenv("OCRFLEET_MODEL_DIR", str(tmp_path / "models"))
     with up(tmp_path):
         done = run(tmp_path, "submit", str(page), "--wait", "--json")
         job_id = json.loads(done.stdout)["id"]
         result = json.loads(run(tmp_path, "result", job_id, "--json").stdout)
         assert "UVDoc" in json.dumps(result["engine"])
+        assert result["engine"]["runtime"].startswith("onnxruntime")
+        foreign = json.loads(run(tmp_path, "submit", str(page), "--wait", "--json", "--option", "lang=ru").stdout)
+        assert foreign["error"]["code"] == "model_unavailable"
         assert result["pages"][0]["result"]["model_settings"]["use_doc_preprocessor"]
         plain = run(tmp_path, "submit", str(page), "--wait", "--option", "use_doc_unwarping=false")
         assert plain.returncode == 0

@@ -16,7 +16,9 @@ from producer.client import OcrFleetClient
 from producer.direct import Producer
 from producer.intake import ProducerLimits
 from producer.settings import Settings
+from tests.integration.fetching import Fetching, fetching_system
 from tests.integration.serving import serving
+from tests.integration.web_site import web_site
 from tests.servers.redis import RedisServer
 
 LIMITS = ProducerLimits(
@@ -69,3 +71,14 @@ def http(server: str) -> Iterator[httpx.Client]:
 def client(server: str) -> Iterator[OcrFleetClient]:
     with OcrFleetClient(server) as client:
         yield client
+
+
+@pytest.fixture
+def fetching() -> Fetching:
+    return fetching_system()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with web_site() as address:
+        yield address

@@ -8,7 +8,7 @@ from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
 
 def planned(**options: OptionValue) -> RuntimePlan:
     """The plan for some options on a machine where every library is installed."""
-    return plan_runtime(EngineOptions.parse(options), threads=3, installed=lambda name: True)
+    return plan_runtime(EngineOptions.parse(options), threads=3, installed=lambda name: True, on_gpu=lambda name: False)
 
 
 def planned_with(installed: set[str], **options: OptionValue) -> RuntimePlan:

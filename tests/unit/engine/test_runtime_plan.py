@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ocr_engine import DeviceUnavailable, InvalidRequest, ModelUnavailable
-from ocr_engine.device import KINDS
-from ocr_engine.options import OptionValue
-from ocr_engine.runtimes.plan import DEVICES, ENGINES, OPTIONS
+from ocr_engine.device import KINDS, shows_gpu
+from ocr_engine.options import EngineOptions, OptionValue
+from ocr_engine.runtimes.plan import DEVICES, ENGINES, OPTIONS, plan_runtime
 from tests.unit.engine.planning import planned, planned_with
 
 
@@ -20,6 +22,38 @@ def test_every_name_of_an_engine_is_accepted(engine: str, name: str) -> None:
 def test_an_engine_that_is_not_in_this_build_is_refused_with_those_that_are(engine: str) -> None:
     with pytest.raises(InvalidRequest, match="use onnxruntime, openvino, paddle, paddle_static"):
         planned(engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("able", "options", "runtime", "device"),
+    [
+        ({"onnxruntime"}, {}, "onnxruntime", "gpu:0"),
+        ({"onnxruntime"}, {"device": "cpu"}, "onnxruntime", "cpu"),
+        ({"onnxruntime"}, {"device": "gpu:1"}, "onnxruntime", "gpu:1"),
+        ({"onnxruntime"}, {"engine": "openvino"}, "openvino", "cpu"),
+        ({"onnxruntime"}, {"engine": "paddle"}, "paddle", "cpu"),
+        ({"paddle"}, {"engine": "paddle"}, "paddle", "gpu:0"),
+        # The runtime that would be chosen for a GPU is not the one that can use it.
+        ({"paddle"}, {}, "onnxruntime", "cpu"),
+        (set(), {}, "onnxruntime", "cpu"),
+    ],
+)
+def test_without_a_name_the_device_is_the_first_gpu_that_can_be_used(
+    able: set[str], options: dict[str, OptionValue], runtime: str, device: str
+) -> None:
+    parsed = EngineOptions.parse(options)
+    plan = plan_runtime(parsed, threads=1, installed=lambda name: True, on_gpu=able.__contains__)
+    assert (plan.name, str(plan.device)) == (runtime, device)
+
+
+def test_a_gpu_shows_among_the_devices_and_may_be_hidden(tmp_path: Path) -> None:
+    (tmp_path / "nvidia-modeset").touch()
+    assert not shows_gpu(tmp_path, {})
+    (tmp_path / "nvidia0").touch()
+    assert shows_gpu(tmp_path, {})
+    assert shows_gpu(tmp_path, {"CUDA_VISIBLE_DEVICES": "1"})
+    assert not shows_gpu(tmp_path, {"CUDA_VISIBLE_DEVICES": ""})
+    assert not shows_gpu(tmp_path, {"CUDA_VISIBLE_DEVICES": "-1"})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,13 +8,24 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from ocr_engine import EngineOptions, InvalidRequest, ModelUnavailable, OCREngine, OCRResult, PredictOptions
+from ocr_engine import (
+    EngineOptions,
+    InvalidRequest,
+    ModelUnavailable,
+    OCREngine,
+    OCRResult,
+    OutOfMemory,
+    PredictOptions,
+)
 from ocr_engine.options import PROFILE_NAMES
+from ocr_engine.runtimes.plan import ENGINES
 from ocr_engine.types import Image
 from ocr_engine.zoo.languages import OCR_VERSIONS, languages
 from producer.contract.jobs import OcrOptions
 from producer.contract.models import LANGUAGES, ModelChoice
+from producer.settings import Settings
 from workers.engines import Engines, options_for
 
 V5 = {"text_detection_model_name": "PP-OCRv5_mobile_det", "text_recognition_model_name": "PP-OCRv5_mobile_rec"}
@@ -27,10 +38,15 @@ class Builder:
         self.built: list[Mapping[str, object]] = []
         self.open: list[FakeEngine] = []
         self.most_open = 0
+        self.refused = 0
+        self.has_memory = True
 
     def __call__(self, options: Mapping[str, object]) -> FakeEngine:
         if options.get("lang") == "korean":
+            self.refused += 1
             raise ModelUnavailable("no weights")
+        if not self.has_memory:
+            raise OutOfMemory
         self.built.append(options)
         engine = FakeEngine(self)
         self.open.append(engine)
@@ -68,6 +84,8 @@ def test_the_contract_knows_the_choices_of_the_engine() -> None:
     for name, values in {"profile": PROFILE_NAMES, "ocr_version": OCR_VERSIONS}.items():
         literal, _none = get_args(fields[name].annotation)
         assert set(get_args(literal)) == set(values)
+    runtime, _none = get_args(Settings.model_fields["runtime"].annotation)
+    assert set(get_args(runtime)) == set(ENGINES)
 
 
 @pytest.mark.parametrize(
@@ -162,6 +180,83 @@ def test_what_a_job_names_takes_the_place_of_what_a_worker_was_told() -> None:
         textline_orientation_model_name="PP-LCNet_x0_25_textline_ori",
         text_det_thresh=0.4,
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "options", "expected"),
+    [
+        ({"lang": "ru"}, {"ocr_version": "PP-OCRv5"}, {"lang": "ru", "ocr_version": "PP-OCRv5"}),
+        ({"lang": "ru"}, {"profile": "paddleocr-3.7"}, {"lang": "ru", "profile": "paddleocr-3.7"}),
+        (
+            {"lang": "ru"},
+            {"text_detection_model_name": "PP-OCRv6_tiny_det"},
+            {
+                "text_detection_model_name": "PP-OCRv6_tiny_det",
+                "text_recognition_model_name": "eslav_PP-OCRv5_mobile_rec",
+            },
+        ),
+        (
+            {"text_recognition_model_dir": "tuned"},
+            {"text_detection_model_name": "PP-OCRv6_tiny_det"},
+            {"text_detection_model_name": "PP-OCRv6_tiny_det", "text_recognition_model_dir": "tuned"},
+        ),
+        ({"text_recognition_model_dir": "tuned"}, {"lang": "en"}, {"lang": "en"}),
+        # What a profile has and a job does not want is not loaded for it.
+        (
+            {},
+            {"profile": "paddleocr-3.7", "use_doc_unwarping": False},
+            {"profile": "paddleocr-3.7", "use_doc_unwarping": False},
+        ),
+        ({}, {"use_textline_orientation": False}, {}),
+    ],
+)
+def test_what_a_job_leaves_out_stays_the_worker_s(
+    own: dict[str, str], options: dict[str, object], expected: dict[str, object]
+) -> None:
+    assert options_for(EngineOptions.parse(own), asked(**options)) == EngineOptions.parse(expected)
+
+
+def test_a_language_and_the_name_of_a_reader_are_two_answers() -> None:
+    with pytest.raises(ValidationError, match="leave out their names"):
+        asked(lang="ru", text_recognition_model_name="PP-OCRv6_small_rec")
+    assert asked(lang="ru", textline_orientation_model_name="PP-LCNet_x0_25_textline_ori").lang == "ru"
+
+
+def test_what_cannot_be_had_is_not_tried_again_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("workers.engines.time.monotonic", lambda: now_s)
+    builder = Builder()
+    engines = Engines(builder, {}, most=2)
+    for _ in range(3):
+        with pytest.raises(ModelUnavailable, match="no weights"):
+            engines.of(asked(lang="korean"))
+    assert builder.refused == 1
+    now_s += 61
+    with pytest.raises(ModelUnavailable):
+        engines.of(asked(lang="korean"))
+    assert builder.refused == 2
+
+
+def test_an_engine_without_memory_makes_room_for_the_next_try() -> None:
+    builder = Builder()
+    engines = Engines(builder, {}, most=4)
+    engines.of(asked())
+    builder.has_memory = False
+    with pytest.raises(OutOfMemory):
+        engines.of(asked(lang="ru"))
+    assert builder.open == []
+    builder.has_memory = True
+    assert engines.of(asked(lang="ru")) in builder.open
+
+
+def test_what_is_at_hand_is_the_job_s_engine_or_the_last_one_or_the_own() -> None:
+    builder = Builder()
+    engines = Engines(builder, {}, most=3)
+    own = engines.at_hand(asked(lang="ru"))
+    assert builder.built == [{}]
+    russian, thai = engines.of(asked(lang="ru")), engines.of(asked(lang="th"))
+    assert (engines.at_hand(asked(lang="ru")), engines.at_hand(asked(lang="el"))) == (russian, thai)
+    assert engines.at_hand(asked()) is own
 
 
 def test_real_engines_read_with_what_is_asked_for(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""A job whose models cannot be loaded: tried again, told of with the reason, and no other job is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from ocr_engine import DeviceUnavailable, DocumentLimits, InvalidRequest, ModelUnavailable
+from producer.backends.memory_objects import MemoryObjectStore
+from producer.backends.memory_store import MemoryJobStore
+from producer.contract.jobs import Job, JobRequest, JobState, SourceInfo
+from producer.direct import Producer
+from producer.intake import fingerprint, reuse_key
+from tests.contract.job_stores import CPU
+from tests.integration.conftest import LIMITS
+from tests.integration.doorbell import Bells
+from tests.integration.reading import DigestEngine, drawn_document
+from workers.engines import Engines
+from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
+from workers.process import ProcessLimits, UnitProcessor
+
+
+class Worker:
+    """One whose own engine reads, and whose others are what a test says."""
+
+    def __init__(self, other: Callable[[], DigestEngine], *, most: int = 2) -> None:
+        self.now_s = 1_800_000_000.0
+        self.store = MemoryJobStore(lambda: self.now_s)
+        self.objects, self.bells = MemoryObjectStore(), Bells()
+        self.producer = Producer(self.store, self.objects, self.bells, LIMITS)
+        self.tries = 0
+
+        def build(options: Mapping[str, object]) -> DigestEngine:
+            if "lang" not in options:
+                return DigestEngine(lambda: None)
+            self.tries += 1
+            return other()
+
+        self.processor = UnitProcessor(
+            engines=Engines(build, {}, most=most),
+            store=self.store,
+            objects=self.objects,
+            doorbell=self.bells,
+            limits=ProcessLimits(
+                document=DocumentLimits(),
+                max_attempts=3,
+                unit_pages=2,
+                lease=LeaseTimes(lease_s=60, heartbeat_s=60),
+                page=PageBounds(timeout_s=60, memory_bytes=1 << 40),
+            ),
+            worker=CPU,
+        )
+
+    def job(self, *, pages: int = 1, **options: object) -> Job:
+        request = JobRequest.model_validate({"options": options, "outputs": ["json"]})
+        return self.producer.submit(drawn_document(pages), request, filename="page.tiff")
+
+    def finish(self, job: Job) -> Job:
+        """With all its tries, the pauses between them passed over."""
+        for _ in range(10):
+            while self.processor.work(keep_message=lambda: None):
+                pass
+            if (seen := self.producer.status(job.id)).status.is_terminal:
+                return seen
+            self.now_s += 600
+            for due in self.store.upkeep.due(limit=10):
+                self.store.upkeep.revisit(due)
+        return seen
+
+
+def raising(error: BaseException) -> Callable[[], DigestEngine]:
+    def build() -> DigestEngine:
+        raise error
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told", "attempts"),
+    [
+        (ModelUnavailable("no weights of it here"), "model_unavailable", "no weights of it here", 3),
+        (DeviceUnavailable("the driver is gone"), "invalid_request", "the driver is gone", 3),
+        (InvalidRequest("these two do not go together"), "invalid_request", "do not go together", 1),
+        (MemoryError(), "out_of_memory", "no memory left", 3),
+        (RuntimeError("of a library"), "internal", "an unexpected RuntimeError", 3),
+    ],
+)
+def test_a_job_whose_models_cannot_be_loaded_is_tried_elsewhere_and_fails_with_the_reason(
+    error: Exception, code: str, told: str, attempts: int
+) -> None:
+    worker = Worker(raising(error))
+    failed = worker.finish(worker.job(lang="ru"))
+    assert failed.error is not None
+    assert (failed.status, failed.error.code, failed.attempts) == (JobState.FAILED, code, attempts)
+    assert told in failed.error.message
+    assert worker.finish(worker.job()).status is JobState.SUCCEEDED
+
+
+def test_what_a_node_lacks_for_a_moment_costs_no_job() -> None:
+    answers = iter([raising(RuntimeError()), raising(MemoryError()), lambda: DigestEngine(lambda: None)])
+    worker = Worker(lambda: next(answers)())
+    assert worker.finish(worker.job(lang="ru", pages=3)).status is JobState.SUCCEEDED
+    assert worker.tries == 3
+
+
+def test_models_that_load_for_too_long_give_the_unit_back_with_the_reason() -> None:
+    worker = Worker(raising(RuntimeError()))
+    worker.job(lang="ru")
+    claim = worker.store.leases.claim(CPU, lease_s=60)
+    assert claim is not None
+    stuck: list[tuple[int, str]] = []
+    heartbeat = Heartbeat(
+        worker.store.leases,
+        claim.lease,
+        keep_message=lambda: None,
+        times=LeaseTimes(lease_s=60, heartbeat_s=60),
+        bounds=PageBounds(timeout_s=0.01, memory_bytes=1 << 40, load_s=0.3),
+        on_stuck=lambda page, why: stuck.append((page, why.code)),
+    )
+    with heartbeat:
+        heartbeat.begin_loading()
+        deadline = time.monotonic() + 10
+        while not stuck and time.monotonic() < deadline:
+            time.sleep(0.02)
+        heartbeat.end_page()
+    assert stuck[0] == (0, "model_unavailable")
+
+
+def test_a_request_without_choices_has_the_marks_that_it_had_before_there_were_any() -> None:
+    request = JobRequest.model_validate({"options": {"use_doc_unwarping": True}, "pages": "1-2", "tag": "t"})
+    source = SourceInfo(filename="a.pdf", media_type="application/pdf", sha256="ab" * 32, size_bytes=3)
+    assert fingerprint(request, source, None, batch=None).startswith("28052b055013f3ca95f2")
+    assert reuse_key(request, source, "me").startswith("2ee5d9a83c7da06e2a6f")
+    chosen = request.model_copy(update={"options": request.options.model_copy(update={"lang": "ru"})})
+    assert fingerprint(chosen, source, None, batch=None) != fingerprint(request, source, None, batch=None)
+    assert reuse_key(chosen, source, "me") != reuse_key(request, source, "me")
