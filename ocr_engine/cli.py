@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from ocr_engine.results import OCRResult
 
 _EXIT_FAILED, _EXIT_USAGE = 1, 2
+# Flags that are also settings of the system.
+_VARIABLES = {
+    "engine": "OCRFLEET_RUNTIME",
+    "profile": "OCRFLEET_PROFILE",
+    "model_cache_dir": "OCRFLEET_MODEL_DIR",
+    "model_source": "OCRFLEET_MODEL_SOURCE",
+}
 _TRUE, _FALSE = frozenset({"true", "yes", "t", "y", "1"}), frozenset({"false", "no", "f", "n", "0"})
 
 
@@ -162,15 +169,17 @@ def _option_flag(parameter: Parameter) -> inspect.Parameter:
             parameter.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
         )
     kind = tuple[int, int, int] if parameter.kind is tuple else parameter.kind
-    return _flag(parameter.name, kind | None, parameter.help, name)
+    return _flag(parameter.name, kind | None, parameter.help, name, envvar=_VARIABLES.get(parameter.name))
 
 
-def _flag(name: str, kind: object, text: str, *spellings: str, default: object = None) -> inspect.Parameter:
+def _flag(
+    name: str, kind: object, text: str, *spellings: str, default: object = None, envvar: str | None = None
+) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
-        annotation=Annotated[kind, typer.Option(*spellings, help=text)],
+        annotation=Annotated[kind, typer.Option(*spellings, help=text, envvar=envvar)],
     )
 
 

@@ -24,7 +24,10 @@ _STATES = {
 }
 
 CacheDir = Annotated[
-    Path | None, typer.Option("--cache-dir", help="Folder of models. Default: ~/.cache/ocrfleet/models")
+    Path | None,
+    typer.Option(
+        "--cache-dir", envvar="OCRFLEET_MODEL_DIR", help="Folder of models. Default: ~/.cache/ocrfleet/models"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -67,7 +70,9 @@ def list_models(
 def download(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Official names, as `models list` prints them")],
     kind: Annotated[Format | None, typer.Option("--format", help="Default: onnx where it is published")] = None,
-    source: Annotated[str | None, typer.Option(help="The host to try first, or a mirror's URL")] = None,
+    source: Annotated[
+        str | None, typer.Option(envvar="OCRFLEET_MODEL_SOURCE", help="The host to try first, or a mirror's URL")
+    ] = None,
     cache_dir: CacheDir = None,
     force: Annotated[bool, typer.Option("--force", help="Download again what is here")] = False,
 ) -> None:

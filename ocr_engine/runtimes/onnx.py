@@ -104,7 +104,9 @@ class OnnxRuntime:
                 providers=names,
                 provider_options=[dict(options) for _, options in wanted.providers],
             )
-        except _LIBRARY_ERRORS as error:
+        except (MemoryError, *_LIBRARY_ERRORS) as error:
+            if _is_no_memory(error):
+                raise OutOfMemory from error
             raise ModelUnavailable(f"ONNX Runtime cannot load these weights: {error}") from error
         # The library drops a provider whose driver fails, and goes on with the next: a silent fall-back to the CPU.
         if names[0] not in self._session.get_providers():
@@ -134,16 +136,18 @@ class OnnxRuntime:
     def _run(self, batch: Tensor, names: Sequence[str]) -> tuple[Tensor, ...]:
         try:
             outputs = self._session.run(list(names), {self._input: batch}, self._run_options)
-        except MemoryError as error:
-            raise OutOfMemory from error
-        except _LIBRARY_ERRORS as error:
-            if "alloc" in str(error):
+        except (MemoryError, *_LIBRARY_ERRORS) as error:
+            if _is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         return best_of(self.run(batch))
+
+
+def _is_no_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "alloc" in str(error)
 
 
 def _providers(plan: RuntimePlan) -> list[tuple[str, Mapping[str, object]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -80,7 +81,9 @@ class OpenVinoRuntime:
         properties = plan_properties(plan, has_bf16=has_bf16)
         try:
             networks, self._metadata = _compiled(core, weights, plan, properties)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
+            if _is_no_memory(error):
+                raise OutOfMemory from error
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
         streams = int(properties["NUM_STREAMS"])
@@ -151,10 +154,8 @@ class _Requests:
         request = self._free.get()
         try:
             return take(request.infer(batch, share_inputs=True, share_outputs=True))
-        except MemoryError as error:
-            raise OutOfMemory from error
-        except RuntimeError as error:
-            if "alloc" in str(error):
+        except (RuntimeError, MemoryError) as error:
+            if _is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
         finally:
@@ -186,6 +187,10 @@ def _best_of_all(head: _Requests, steps: Tensor) -> tuple[Classes, Tensor]:
     return classes[0], scores[0]
 
 
+def _is_no_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "alloc" in str(error)
+
+
 def _first(outputs: Any) -> Tensor:
     return np.array(outputs[0], dtype=np.float32)
 
@@ -210,8 +215,14 @@ def _compiled(
             return [core.import_model(view, "CPU", properties) for view in views], kept.metadata
     model = core.read_model(io.BytesIO(weights.read()))
     metadata = _metadata_of(model)
-    models = [model] if plan.exact else _quickened(model, metadata, plan)
-    compiled = [core.compile_model(one, "CPU", properties) for one in models]
+    try:
+        models = [model] if plan.exact else _quickened(model, metadata, plan)
+        compiled = [core.compile_model(one, "CPU", properties) for one in models]
+    except RuntimeError as error:
+        if plan.exact or _is_no_memory(error):
+            raise
+        warnings.warn(f"a network is run as it was published, which is slower: {error}", RuntimeWarning, stacklevel=2)
+        compiled = [core.compile_model(core.read_model(io.BytesIO(weights.read())), "CPU", properties)]
     if cache:
         cache.put(key, Compiled(networks=tuple(one.export_model().getvalue() for one in compiled), metadata=metadata))
     return compiled, metadata

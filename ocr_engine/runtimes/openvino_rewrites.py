@@ -16,7 +16,7 @@ from ocr_engine.runtimes.openvino_graph import input_of, value_of, weights_of
 from ocr_engine.types import Tensor
 
 # Counts the changes of this file and of `openvino_graph`, so that a network that an older one made is not taken.
-REVISION = 4
+REVISION = 5
 _DOUBLING = {"strides": [2, 2], "dilations": [1, 1], "pads_begin": [0, 0], "pads_end": [0, 0], "output_padding": [0, 0]}
 _SAME_SIZE = {"strides": [1, 1], "dilations": [1, 1], "pads_begin": [1, 1], "pads_end": [1, 1]}
 _REPEATING = {
@@ -41,7 +41,9 @@ def cheaper(model: Any) -> Any:
     }
     for node in model.get_ordered_ops():
         rewrite = rewrites.get(node.get_type_name())
-        found = rewrite(ops, node) if rewrite else None
+        # Constants of ours are float32, and do not go with those of a network in half precision.
+        fits = rewrite is not None and node.get_output_element_type(0).get_type_name() == "f32"
+        found = rewrite(ops, node) if rewrite is not None and fits else None
         if found is not None:
             node.output(0).replace(found.output(0))
     return with_flat_tail(model)
@@ -55,6 +57,8 @@ def with_flat_tail(model: Any) -> Any:
     OpenVINO has these in bf16, and the sigmoid in sixteen channels; the transposed ones it runs in float32, and the
     sigmoid of a single channel one number at a time: a sixth of the detector.
     """
+    if len(model.get_results()) != 1:
+        return model
     sigmoid = input_of(model.get_results()[0])
     last = input_of(sigmoid) if sigmoid.get_type_name() == "Sigmoid" else None
     relu = input_of(input_of(last)) if _is_doubling(last) else None
@@ -64,6 +68,8 @@ def with_flat_tail(model: Any) -> Any:
     import openvino.opset13 as ops
 
     inner, outer = (weights_of(input_of(node)) for node in (first, last))
+    if outer.shape[1] != 1:
+        return model
     wide = inner.transpose(2, 3, 1, 0).reshape(-1, len(inner), 1, 1)
     folded = ops.relu(_shifted(ops, _pointwise(ops, input_of(first).input_value(0), wide), weights_of(first), 4))
     folded = _shifted(ops, _pointwise(ops, folded, _spread(outer)), weights_of(last), 16)
@@ -74,15 +80,13 @@ def with_flat_tail(model: Any) -> Any:
 def _gated_at_once(ops: Any, total: Any) -> Any | None:
     """x + x * gate is x * (1 + gate): one pass over a map less. The gate is a number a channel."""
     for at in (0, 1):
-        product, kept = input_of(total, at), input_of(total, 1 - at)
+        product, kept = input_of(total, at), value_of(total, 1 - at)
         if product.get_type_name() != "Multiply":
             continue
         for gate_at in (0, 1):
-            gate = product.input_value(gate_at)
-            # Nodes compared with == give a node.
-            is_gated = input_of(product, 1 - gate_at).get_name() == kept.get_name()
-            if is_gated and _is_the_same_everywhere(gate):
-                return ops.multiply(total.input_value(1 - at), ops.add(gate, ops.constant(np.ones(1, np.float32))))
+            gate, other = product.input_value(gate_at), value_of(product, 1 - gate_at)
+            if _is_same(other, kept) and _is_one_a_channel(gate):
+                return ops.multiply(kept, ops.add(gate, ops.constant(np.ones(1, np.float32))))
     return None
 
 
@@ -109,14 +113,20 @@ def _pooled_first(ops: Any, pool: Any) -> Any | None:
         return None
     if any(how["pads_begin"]) or any(how["pads_end"]) or how["auto_pad"] != "explicit":
         return None
+    if how["rounding_type"] not in ("floor", "ceil") or how.get("dilations", [1, 1]) != [1, 1]:
+        return None
+    if any(_may_repeat(block.input_value(at)) for at in (0, 1)):
+        return None
 
     def average(source: Any) -> Any:
         return ops.avg_pool(source, how["strides"], [0, 0], [0, 0], how["kernel"], True, how["rounding_type"])
 
     for at in (0, 1):
         shifted = input_of(block, at)
-        layer = input_of(shifted) if shifted.get_type_name() == "Add" else shifted
-        if not _is_pointwise(layer) or not _is_the_same_everywhere(shifted.input_value(1)):
+        if shifted.get_type_name() != "Add" or not _is_one_a_channel(shifted.input_value(1)):
+            continue
+        layer = input_of(shifted)
+        if not _is_pointwise(layer):
             continue
         narrow = ops.convolution(average(layer.input_value(0)), layer.input_value(1), [1, 1], [0, 0], [0, 0], [1, 1])
         return ops.add(average(block.input_value(1 - at)), ops.add(narrow, shifted.input_value(1)))
@@ -144,7 +154,7 @@ def _convolved_in_parts(ops: Any, layer: Any) -> Any | None:
 
     doubled = [part for part in parts if _doublings(part[0])] if _keeps_the_size(layer) else []
     if doubled:
-        others = [part for part in parts if part not in doubled]
+        others = [part for part in parts if not _doublings(part[0])]
         coarse = _convolved_at_half(ops, doubled)
         return ops.add(convolved(*_joined(ops, others)), coarse) if others else coarse
     if len(parts) == 2:
@@ -231,7 +241,21 @@ def _is_pointwise(layer: Any) -> bool:
     )
 
 
-def _is_the_same_everywhere(source: Any) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are one output of one node, which compared with == give a node."""
+    places = [(value.get_node().get_name(), value.get_index()) for value in (one, other)]
+    return places[0] == places[1]
+
+
+def _may_repeat(source: Any) -> bool:
+    """Whether a map may have one row or column that a sum repeats, so that the average of it is another."""
+    shape = source.get_partial_shape()
+    if shape.rank.is_dynamic or len(shape) != 4:
+        return True
+    return any(side.is_static and side.get_length() == 1 for side in shape[2:])
+
+
+def _is_one_a_channel(source: Any) -> bool:
     """Whether a value has one number a channel."""
     shape = source.get_partial_shape()
     return (

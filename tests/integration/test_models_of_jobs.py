@@ -99,8 +99,8 @@ def test_a_job_whose_models_cannot_be_loaded_is_tried_elsewhere_and_fails_with_t
 
 
 def test_what_a_node_lacks_for_a_moment_costs_no_job() -> None:
-    answers = iter([raising(RuntimeError()), raising(MemoryError()), lambda: DigestEngine(lambda: None)])
-    worker = Worker(lambda: next(answers)())
+    answers: list[Callable[[], DigestEngine]] = [raising(RuntimeError()), raising(MemoryError())]
+    worker = Worker(lambda: answers.pop(0)() if answers else DigestEngine(lambda: None))
     assert worker.finish(worker.job(lang="ru", pages=3)).status is JobState.SUCCEEDED
     assert worker.tries == 3
 

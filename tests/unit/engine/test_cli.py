@@ -87,6 +87,19 @@ def test_a_flag_reaches_the_engine(page: Path) -> None:
     assert json.loads(outcome.stdout)[0]["text_det_params"]["unclip_ratio"] == 2.5
 
 
+def test_settings_of_the_system_are_those_of_the_command_too(page: Path, tmp_path: Path) -> None:
+    settings = {
+        "OCRFLEET_PROFILE": "paddleocr-3.7",
+        "OCRFLEET_MODEL_SOURCE": "offline",
+        "OCRFLEET_MODEL_DIR": str(tmp_path / "models"),
+    }
+    refused = runner.invoke(app, ["-i", str(page)], env=settings)
+    assert (refused.exit_code, "model_unavailable" in refused.output) == (1, True)
+    assert str(tmp_path / "models") in refused.output
+    read = runner.invoke(app, ["-i", str(page), "--profile", "default"], env=settings)
+    assert read.exit_code == 0
+
+
 def test_a_shape_is_three_numbers(page: Path) -> None:
     usual = json.loads(runner.invoke(app, ["-i", str(page), "--json"]).stdout)
     flags = ["--text_det_input_shape", "3", "96", "320", "--text_rec_input_shape", "3", "48", "640"]

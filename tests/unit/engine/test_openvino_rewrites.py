@@ -16,7 +16,10 @@ import openvino
 import openvino.opset13 as ops
 import pytest
 
+from ocr_engine.options import EngineOptions
 from ocr_engine.runtimes.openvino_rewrites import cheaper, halved_kernel, with_flat_tail
+from ocr_engine.runtimes.plan import plan_runtime
+from ocr_engine.runtimes.select import open_onnx
 from ocr_engine.types import Tensor
 from ocr_engine.zoo.registry import Module, find
 from ocr_engine.zoo.resolve import Zoo
@@ -142,6 +145,15 @@ def joined(*parts: Any) -> Any:
     return ops.concat(list(parts), 1)
 
 
+def mean(source: Any) -> Any:
+    return ops.reduce_mean(source, ops.constant(np.array([2, 3])), True)
+
+
+def gated_by_another_part(source: Any) -> Any:
+    parts = ops.split(source, ops.constant(np.array(1)), 2)
+    return ops.add(parts.output(0), ops.multiply(parts.output(1), constant(1, 2, 1, 1)))
+
+
 def twice_used(source: Any) -> Any:
     found = block(source)
     return ops.concat([pooled(found), pooled(ops.relu(found))], 1)
@@ -161,6 +173,10 @@ def twice_used(source: Any) -> Any:
         (
             lambda x: convolution(joined(repeated(x, 2), ops.relu(repeated(x, 2))), (3, 8, 3, 3), 1),
             Counter(DepthToSpace=1, Slice=1, Interpolate=-1, Concat=-1, Convolution=1, Add=1),
+        ),
+        (
+            lambda x: convolution(joined(*[repeated(x, 2)] * 2), (3, 8, 3, 3), 1),
+            Counter(DepthToSpace=1, Slice=1, Interpolate=-1),
         ),
         (lambda x: ops.hard_sigmoid(x, np.float32(0.3), np.float32(0.4)), Counter(Clamp=1, HardSigmoid=-1)),
     ],
@@ -191,6 +207,10 @@ def test_what_fits_is_rewritten_with_the_same_numbers(build: Callable[[Any], Any
         lambda x: pooled(block(x, kernel=3)),
         lambda x: pooled(ops.add(x, ops.add(convolution(x, (4, 4, 1, 1)), constant(1, 4, 8, 12)))),
         twice_used,
+        lambda x: pooled(ops.add(x, convolution(ops.relu(x), (4, 4, 1, 1)))),
+        lambda x: pooled(ops.add(convolution(x, (4, 4, 1, 1)), constant(1, 4, 1, 1))),
+        lambda x: pooled(ops.add(x, ops.add(convolution(mean(x), (4, 4, 1, 1)), constant(1, 4, 1, 1)))),
+        gated_by_another_part,
         lambda x: convolution(joined(x, x, x), (3, 12, 3, 3), 1),
         lambda x: convolution(joined(repeated(x, 2), repeated(x, 2), repeated(x, 2)), (3, 12, 1, 1)),
         lambda x: convolution(joined(repeated(x, 3), repeated(x, 3), repeated(x, 3)), (3, 12, 3, 3), 1),
@@ -202,3 +222,25 @@ def test_what_does_not_fit_is_left_as_it_is(build: Callable[[Any], Any]) -> None
     model = openvino.Model([build(source).output(0)], [source], "small")
     before = [node.get_name() for node in model.get_ordered_ops()]
     assert [node.get_name() for node in cheaper(model).get_ordered_ops()] == before
+
+
+def test_a_network_in_half_precision_is_left_as_it_is() -> None:
+    source = ops.parameter([1, 4, 8, 12], np.float16)
+    half = [ops.constant(np.array(value, dtype=np.float16)) for value in (0.3, 0.4)]
+    model = openvino.Model([ops.hard_sigmoid(source, *half).output(0)], [source], "half")
+    assert kinds(cheaper(model))["HardSigmoid"] == 1
+
+
+def test_a_network_that_a_rewrite_spoils_is_run_as_it_was_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Zoo.at(None, "offline").resolve(find(Module.TEXT_DETECTION, None))
+    plan = plan_runtime(EngineOptions(engine="openvino"), threads=1, exact=False)
+    page = text_like(1, 3, 96, 96)
+    expected = open_onnx(plan, weights).run(page)
+
+    def spoilt(_model: object) -> object:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("ocr_engine.runtimes.openvino.cheaper", spoilt)
+    with pytest.warns(RuntimeWarning, match="as it was published.*shapes do not match"):
+        runtime = open_onnx(plan, weights)
+    assert np.abs(runtime.run(page) - expected).max() < 0.05
