@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+_STARTED_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +54,17 @@ class S3Address:
         )
 
     def new_bucket(self, name: str | None = None) -> str:
-        """A new empty bucket; its name."""
+        """A new empty bucket; its name. A server on a busy machine may list its buckets before it makes some."""
         bucket = name or f"bucket-{uuid.uuid4().hex[:12]}"
-        self.client().create_bucket(Bucket=bucket)
-        return bucket
+        deadline = time.monotonic() + _STARTED_S
+        while True:
+            try:
+                self.client().create_bucket(Bucket=bucket)
+                return bucket
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ServiceUnavailable" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def is_ready(self) -> Callable[[], bool]:
         """A question to ask again and again: does the server list its buckets?"""
