@@ -66,6 +66,7 @@ class Engines:
         try:
             engine = self._build(_given(options))
         except ModelUnavailable as error:
+            self._missing.pop(readers, None)
             self._missing = {readers: (time.monotonic() + _MISSING_S, error.message)} | self._missing
             self._missing = dict(list(self._missing.items())[:_MISSING_MOST])
             raise

@@ -128,7 +128,7 @@ class UnitProcessor:
             keep_message=keep_message,
             times=self._limits.lease,
             bounds=self._limits.page,
-            on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
+            on_stuck=lambda page, why: self._abandon(claim, page, why),
         )
         marks = {"job_id": claim.lease.job_id, "attempt": claim.record.job.attempts, "device": self._worker.device}
         began_ns = time.time_ns()
@@ -149,6 +149,7 @@ class UnitProcessor:
             self._postpone(unit, error)
         except EngineError as error:
             why = translate.job_error(error)
+            _log.warning("unit_failed", page=unit.heartbeat.page, code=why.code, reason=why.message)
             self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=FIRST_S))
         except (Exception, SystemExit) as error:
             # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
@@ -162,7 +163,11 @@ class UnitProcessor:
         if unit.claim.deaths >= self._limits.max_attempts:
             self._give_up_unit(unit)
             return
-        engine = self._engine(unit)
+        try:
+            engine = self._engine(unit)
+        except JobBroken as broken:
+            self._fail_pages(unit, broken.error)
+            return
         with _LazyDocument(lambda: self._open(unit)) as document:
             plan = unit.claim.plan or self._plan(unit, document())
             for page in self._uncounted(unit, plan):
@@ -189,19 +194,19 @@ class UnitProcessor:
             return self._engines.of(unit.claim.record.request.options)
         except EngineError as error:
             is_wrong = isinstance(error, BadOptions) and not isinstance(error, DeviceUnavailable)
-            if is_wrong or self._is_last_try(unit):
+            if is_wrong or self._is_last_try(unit.claim):
                 raise JobBroken(translate.job_error(error)) from error
             raise
         except Exception as error:
-            if self._is_last_try(unit):
+            if self._is_last_try(unit.claim):
                 _log.exception("engine_not_loaded", job_id=unit.job_id)
                 raise JobBroken(translate.unexpected(error)) from error
             raise
         finally:
             unit.heartbeat.end_page()
 
-    def _is_last_try(self, unit: _Unit) -> bool:
-        return unit.claim.deaths + 1 >= self._limits.max_attempts
+    def _is_last_try(self, claim: Claim) -> bool:
+        return claim.deaths + 1 >= self._limits.max_attempts
 
     def _read_page(self, unit: _Unit, engine: Engine, page: int, document: Callable[[], Document]) -> None:
         """Read one page, store what came of it, count it; a page that cannot be read fails alone."""
@@ -258,9 +263,12 @@ class UnitProcessor:
         """The unit ended its process too often outside of any page: its pages fail, or the whole job."""
         times = unit.claim.deaths
         message = f"the process died {times} times before or between pages; retry it, or send it page by page"
-        error = JobError(code="engine_crashed", message=message, retryable=True)
+        self._fail_pages(unit, JobError(code="engine_crashed", message=message, retryable=True))
+
+    def _fail_pages(self, unit: _Unit, error: JobError) -> None:
+        """The unit's pages fail, and what others read stays. Raises: JobBroken: it is not known which they are."""
         pages = self._uncounted(unit, unit.claim.plan) if unit.claim.plan else []
-        if not pages:  # it was not known which they are, or finishing the job is what kills
+        if not pages:  # or finishing the job is what kills
             raise JobBroken(error)
         for page in pages:
             unit.bodies[page] = self._reader.store(unit.job_id, translate.failed_page(page, error))
@@ -297,14 +305,18 @@ class UnitProcessor:
         _log.info("unit_given_back", job_id=unit.job_id, unit=unit.lease.unit)
         self._answered(self._leases.release(unit.lease, delay_s=0))
 
-    def _abandon(self, lease: Lease, page: int, why: JobError) -> None:
+    def _abandon(self, claim: Claim, page: int, why: JobError) -> None:
         """A runtime's call cannot be interrupted: give the unit back, counted against the page, and end the process.
 
         Runs in the heartbeat thread.
         """
-        _log.error("page_stuck", job_id=lease.job_id, page=page, code=why.code)
+        lease = claim.lease
+        _log.error("page_stuck", job_id=lease.job_id, page=page, code=why.code, reason=why.message)
         try:
-            self._answered(self._leases.crash(lease, page, why))
+            if not page and claim.plan is None and self._is_last_try(claim):
+                self._ending.fail(claim, why)
+            else:
+                self._answered(self._leases.crash(lease, page, why, delay_s=0 if page else FIRST_S))
         finally:
             os._exit(_STUCK_EXIT_CODE)
 

@@ -223,6 +223,7 @@ def _compiled(
             raise
         warnings.warn(f"a network is run as it was published, which is slower: {error}", RuntimeWarning, stacklevel=2)
         compiled = [core.compile_model(core.read_model(io.BytesIO(weights.read())), "CPU", properties)]
+        cache = None  # what is kept there is the rewritten one
     if cache:
         cache.put(key, Compiled(networks=tuple(one.export_model().getvalue() for one in compiled), metadata=metadata))
     return compiled, metadata

@@ -97,7 +97,7 @@ def _clamped(ops: Any, gate: Any) -> Any | None:
     of the order of numbers.
     """
     slope, middle = (input_of(gate, at) for at in (1, 2))
-    if any(one.get_type_name() != "Constant" for one in (slope, middle)):
+    if any(one.get_type_name() != "Constant" or one.get_data().size != 1 for one in (slope, middle)):
         return None
     slope, middle = (_constant(ops, one.get_data().reshape(1)) for one in (slope, middle))
     return ops.clamp(ops.add(ops.multiply(gate.input_value(0), slope), middle), 0.0, 1.0)

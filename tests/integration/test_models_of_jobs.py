@@ -105,6 +105,18 @@ def test_what_a_node_lacks_for_a_moment_costs_no_job() -> None:
     assert worker.tries == 3
 
 
+def test_what_others_have_read_stays_when_a_node_lacks_the_models() -> None:
+    answers: list[Callable[[], DigestEngine]] = [lambda: DigestEngine(lambda: None)]
+    worker = Worker(lambda: answers.pop(0)() if answers else raising(RuntimeError())(), most=1)
+    job = worker.job(lang="ru", pages=12)
+    assert worker.processor.work(keep_message=lambda: None)
+    worker.finish(worker.job())  # its engine makes way
+    ended = worker.finish(job)
+    assert ended.status is JobState.PARTIAL
+    assert ended.progress.pages_done >= 2
+    assert ended.progress.pages_failed == 12 - ended.progress.pages_done > 0
+
+
 def test_models_that_load_for_too_long_give_the_unit_back_with_the_reason() -> None:
     worker = Worker(raising(RuntimeError()))
     worker.job(lang="ru")
