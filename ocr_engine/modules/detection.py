@@ -57,7 +57,7 @@ class TextDetector:
         self._runtime = runtime
         self._max_candidates = max_candidates
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
-        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
+        self._scale = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
 
     def warm_up(self, settings: DetectionSettings) -> None:
         """Run the network once on a blank page: a tiny one, unless it takes one size only.
@@ -95,7 +95,7 @@ class TextDetector:
         if (height, width) != padded.shape[:2]:
             padded = np.asarray(cv2.resize(padded, (width, height)), dtype=np.uint8)
         batch = np.empty((1, 3, height, width), dtype=np.float32)
-        write_planes(padded, self._tables, batch[0])
+        write_planes(padded, self._scale, batch[0])
         return batch
 
 

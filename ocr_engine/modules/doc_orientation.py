@@ -19,7 +19,7 @@ class OrientationClassifier:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._tables = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD)
+        self._scale = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD)
 
     def classify(self, image: Image) -> Angle:
         """The turn that `rotate_quarter` undoes. The best class wins, however unsure. Raises: OutOfMemory."""
@@ -38,5 +38,5 @@ class OrientationClassifier:
         left, top = (size[0] - _CROP_PX) // 2, (size[1] - _CROP_PX) // 2
         middle = resized[top : top + _CROP_PX, left : left + _CROP_PX, ::-1]
         batch = np.empty((1, 3, _CROP_PX, _CROP_PX), dtype=np.float32)
-        write_planes(np.ascontiguousarray(middle, dtype=np.uint8), self._tables, batch[0])
+        write_planes(np.ascontiguousarray(middle, dtype=np.uint8), self._scale, batch[0])
         return batch

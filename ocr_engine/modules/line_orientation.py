@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, half_range, scale_and_shift, write_planes
+from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, Scale, half_range, scale_and_shift, write_planes
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Image, Scores, Tensor
 
@@ -26,7 +26,7 @@ class _Shape:
     red_first: bool
     # Probability that "upside down" needs beyond being the best class, 0..1.
     threshold: float
-    tables: Callable[[], Tensor]
+    scale: Callable[[], Scale]
 
 
 _LCNET = _Shape(
@@ -35,10 +35,10 @@ _LCNET = _Shape(
     padded=False,
     red_first=True,
     threshold=0.0,
-    tables=lambda: scale_and_shift(IMAGENET_MEAN, IMAGENET_STD),
+    scale=lambda: scale_and_shift(IMAGENET_MEAN, IMAGENET_STD),
 )
 # The classifier of the 2.x generation, with its arithmetic and its threshold.
-_MOBILE = _Shape(width=192, height=48, padded=True, red_first=False, threshold=0.9, tables=half_range)
+_MOBILE = _Shape(width=192, height=48, padded=True, red_first=False, threshold=0.9, scale=half_range)
 
 
 class LineOrientationClassifier:
@@ -49,7 +49,7 @@ class LineOrientationClassifier:
         self._runtime = runtime
         self._first_decides = first_decides
         self._shape = _MOBILE if name == MOBILE_V2 else _LCNET
-        self._tables = self._shape.tables()
+        self._scale = self._shape.scale()
         self._batch_size = batch_size
 
     def classify(self, crops: Sequence[Image]) -> list[int]:
@@ -76,5 +76,5 @@ class LineOrientationClassifier:
                 width = min(math.ceil(shape.height * crop.shape[1] / crop.shape[0]), width)
             resized = np.asarray(cv2.resize(crop, (width, shape.height)), dtype=np.uint8)
             ordered = np.ascontiguousarray(resized[:, :, ::-1]) if shape.red_first else resized
-            write_planes(ordered, self._tables, batch[at, :, :, :width])
+            write_planes(ordered, self._scale, batch[at, :, :, :width])
         return batch

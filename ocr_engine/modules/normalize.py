@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,23 +14,39 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def scale_and_shift(mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """One table a channel, (c, 256) float32: table[c][v] = v * (1/255/std) - mean/std, rounded as the reference does.
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Scale:
+    """Of every channel v: v scaled by its number (`by`) and then shifted (`shift`), both (c, 1, 1) float32.
 
-    A table gives the reference's bits, because every result depends on one byte only.
+    `scaled`: by a product or by a quotient. The reference has both, and each rounds in its own way.
     """
-    levels = np.arange(256, dtype=np.float32)
-    rows = [levels * (1.0 / 255.0 / s) + (-m / s) for m, s in zip(mean, std, strict=True)]
-    return np.stack(rows).astype(np.float32)
+
+    scaled: np.ufunc
+    by: Tensor
+    shift: Tensor
 
 
-def half_range() -> Tensor:
-    """The recogniser's table, (3, 256) float32: (v / 255 - 0.5) / 0.5."""
-    levels = np.arange(256, dtype=np.float32) / 255
-    return np.tile((levels - 0.5) / 0.5, (3, 1)).astype(np.float32)
+def scale_and_shift(mean: Sequence[float], std: Sequence[float]) -> Scale:
+    """v * (1/255/std) - mean/std, rounded as the reference does."""
+    return Scale(
+        scaled=np.multiply,
+        by=_a_channel([1.0 / 255.0 / s for s in std]),
+        shift=_a_channel([-m / s for m, s in zip(mean, std, strict=True)]),
+    )
 
 
-def write_planes(image: Image, tables: Tensor, out: Tensor) -> None:
-    """Look every channel of image (h, w, 3) up in its table; write the planes to out (3, h, w)."""
-    for plane, table, target in zip(cv2.split(image), tables, out, strict=True):
-        cv2.LUT(plane, table, dst=target)
+def half_range() -> Scale:
+    """The recogniser's, from -1 to 1. The reference's (v / 255 - 0.5) / 0.5 has the same bits: halves lose none."""
+    return Scale(scaled=np.divide, by=_a_channel([127.5] * 3), shift=_a_channel([-1.0] * 3))
+
+
+def write_planes(image: Image, scale: Scale, out: Tensor) -> None:
+    """Scale every channel of image (h, w, 3); write the planes to out (3, h, w)."""
+    for plane, target in zip(cv2.split(image), out, strict=True):
+        target[...] = plane
+    scale.scaled(out, scale.by, out=out)
+    out += scale.shift
+
+
+def _a_channel(numbers: Sequence[float]) -> Tensor:
+    return np.array(numbers, dtype=np.float32).reshape(-1, 1, 1)

@@ -42,7 +42,7 @@ class TextRecognizer:
         self._runtime = runtime
         self._alphabet = alphabet
         self._batch_size = batch_size
-        self._tables = half_range()
+        self._scale = half_range()
 
     def recognize(self, crops: Sequence[Image]) -> list[Reading]:
         """Read the crops (h, w, 3) of one page; readings come in the order of the crops.
@@ -81,14 +81,14 @@ class TextRecognizer:
         batch = np.zeros((len(crops), 3, _HEIGHT_PX, max(padded for _, padded in widths)), dtype=np.float32)
         for at, (crop, (width, _)) in enumerate(zip(crops, widths, strict=True)):
             resized = np.asarray(cv2.resize(crop, (width, _HEIGHT_PX)), dtype=np.uint8)
-            write_planes(resized, self._tables, batch[at, :, :, :width])
+            write_planes(resized, self._scale, batch[at, :, :, :width])
         return batch
 
     def _stretched(self, crops: Sequence[Image], shape: Sequence[int]) -> Tensor:
         channels, height, width = shape
         batch = np.empty((len(crops), channels, height, width), dtype=np.float32)
         for at, crop in enumerate(crops):
-            write_planes(np.asarray(cv2.resize(crop, (width, height)), dtype=np.uint8), self._tables, batch[at])
+            write_planes(np.asarray(cv2.resize(crop, (width, height)), dtype=np.uint8), self._scale, batch[at])
         return batch
 
 

@@ -42,7 +42,7 @@ class SqueezeReader:
         self._rule = rule
         self._crew = crew
         self._classifier = classifier
-        self._tables = half_range()
+        self._scale = half_range()
 
     @property
     def can_turn(self) -> bool:
@@ -117,7 +117,7 @@ class SqueezeReader:
         batch = np.empty((len(crops), 3, HEIGHT_PX, width), dtype=np.float32)
         for planes, crop in zip(batch, crops, strict=True):
             resized = np.asarray(cv2.resize(crop, (width, HEIGHT_PX)), dtype=np.uint8)
-            write_planes(resized, self._tables, planes)
+            write_planes(resized, self._scale, planes)
         classes, scores = self._runtime.best(batch)
         return list(zip(classes, scores, strict=True))
 

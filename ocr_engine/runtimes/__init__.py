@@ -38,6 +38,7 @@ class Runtime(Protocol):
 
 def best_of(probabilities: Tensor) -> tuple[Classes, Tensor]:
     """The best class of every step and its probability, (n, steps) each, from (n, steps, classes)."""
-    classes = probabilities.argmax(axis=2)
-    scores = np.take_along_axis(probabilities, classes[:, :, None], axis=2)[:, :, 0]
-    return classes, scores.astype(np.float32)
+    rows = probabilities.reshape(-1, probabilities.shape[2])
+    classes = rows.argmax(axis=1)
+    scores = rows[np.arange(len(rows)), classes].astype(np.float32)
+    return classes.reshape(probabilities.shape[:2]), scores.reshape(probabilities.shape[:2])

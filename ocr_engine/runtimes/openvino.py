@@ -105,20 +105,18 @@ class OpenVinoRuntime:
     def run_all(self, batch: Tensor, /) -> tuple[Tensor, ...]:
         if self._head is not None:
             return (self.run(batch),)
-        return self._network.infer(
-            batch, lambda outputs: tuple(np.array(outputs[at], dtype=np.float32) for at in range(len(outputs)))
-        )
+        return self._network.infer(batch, lambda outputs: tuple(np.array(one, dtype=np.float32) for one in outputs))
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         if self._head is None or self._classes is None:
             return self._network.infer(batch, lambda outputs: best_of(outputs[0]))
         likely = self._classes
 
-        # Any: the library's mapping of outputs.
-        def among_likely(outputs: Any) -> tuple[Classes, Tensor, npt.NDArray[np.bool_], Tensor]:
-            at, scores = best_of(outputs[1])
-            doubt = doubted(outputs[2])
-            return likely[at], scores, doubt, outputs[0][doubt]
+        def among_likely(outputs: Sequence[Tensor]) -> tuple[Classes, Tensor, npt.NDArray[np.bool_], Tensor]:
+            steps, probabilities, ahead = outputs
+            at, scores = best_of(probabilities)
+            doubt = doubted(ahead)
+            return likely[at], scores, doubt, steps[doubt]
 
         classes, scores, doubt, steps = self._network.infer(batch, among_likely)
         parts = [steps[at : at + _MOST_ROWS] for at in range(0, len(steps), _MOST_ROWS)]
@@ -137,6 +135,9 @@ class _Requests:
 
     # Any, here and below: the library's objects, whose types are only known once it is imported.
     def __init__(self, network: Any, streams: int) -> None:
+        import openvino
+
+        self._tensor = openvino.Tensor
         self._free: SimpleQueue[Any] = SimpleQueue()
         self._network = network
         self._is_swollen = False
@@ -149,11 +150,13 @@ class _Requests:
         """The last dimension of the first output."""
         return int(self._network.outputs[0].get_partial_shape()[-1].get_length())
 
-    def infer(self, batch: Tensor, take: Callable[[Any], _Result]) -> _Result:
+    def infer(self, batch: Tensor, take: Callable[[Sequence[Tensor]], _Result]) -> _Result:
         """Run the network and `take` what is wanted from its outputs, which belong to the request."""
         request = self._free.get()
         try:
-            return take(request.infer(batch, share_inputs=True, share_outputs=True))
+            # By its own type and by no name: the library looks for either through functions that are cold by then.
+            outputs = request.infer(self._tensor(batch, shared_memory=True), share_outputs=True).values()
+            return take(tuple(outputs))
         except (RuntimeError, MemoryError) as error:
             if _is_no_memory(error):
                 raise OutOfMemory from error
@@ -191,7 +194,7 @@ def _is_no_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "alloc" in str(error)
 
 
-def _first(outputs: Any) -> Tensor:
+def _first(outputs: Sequence[Tensor]) -> Tensor:
     return np.array(outputs[0], dtype=np.float32)
 
 

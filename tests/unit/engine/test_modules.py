@@ -10,7 +10,7 @@ from ocr_engine.modules.contours import ContourRules, mean_inside, scored_quads_
 from ocr_engine.modules.ctc import Alphabet, decode
 from ocr_engine.modules.detection import DetectionSettings, TextDetector, input_size
 from ocr_engine.modules.doc_orientation import OrientationClassifier
-from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, half_range, scale_and_shift
+from ocr_engine.modules.normalize import IMAGENET_MEAN, IMAGENET_STD, Scale, half_range, scale_and_shift, write_planes
 from ocr_engine.modules.recognition import TextRecognizer, line_widths
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.canned import CannedRuntime
@@ -180,8 +180,18 @@ def test_the_best_class_is_the_angle_and_the_input_is_rgb() -> None:
     assert [int(plane[0, 0] > 0) for plane in seen[0][0]] == [0, 0, 1]
 
 
-def test_the_tables_hold_what_the_arithmetic_gives() -> None:
-    levels = np.arange(256, dtype=np.float64) / 255
-    for table, mean, std in zip(scale_and_shift(IMAGENET_MEAN, IMAGENET_STD), IMAGENET_MEAN, IMAGENET_STD, strict=True):
-        assert np.allclose(table, (levels - mean) / std, atol=1e-6)
-    assert np.allclose(half_range()[0], levels * 2 - 1, atol=1e-6)
+def test_every_byte_is_scaled_to_the_references_bits() -> None:
+    levels = np.arange(256, dtype=np.float32)
+    image = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+
+    def scaled(scale: Scale) -> Tensor:
+        out = np.empty((3, 16, 16), dtype=np.float32)
+        write_planes(image, scale, out)
+        return out.reshape(3, 256)
+
+    for plane in scaled(half_range()):
+        assert np.array_equal(plane, (levels / 255 - 0.5) / 0.5)
+    planes = scaled(scale_and_shift(IMAGENET_MEAN, IMAGENET_STD))
+    for plane, mean, std in zip(planes, IMAGENET_MEAN, IMAGENET_STD, strict=True):
+        assert np.array_equal(plane, levels * np.float32(1.0 / 255.0 / std) + np.float32(-mean / std))
+        assert np.allclose(plane, (levels / 255 - mean) / std, atol=1e-6)
