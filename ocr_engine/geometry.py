@@ -57,8 +57,11 @@ def sort_boxes(polygons: Sequence[Polygon]) -> list[Polygon]:
     return boxes
 
 
-def crop_quad(image: Image, polygon: Polygon) -> Image | None:
-    """Cut the line out and lay it flat: (h, w, 3). None when the quadrilateral has no height or no width."""
+def crop_quad(image: Image, polygon: Polygon, *, enough_px: float = math.inf) -> Image | None:
+    """Cut the line out and lay it flat: (h, w, 3). None when the quadrilateral has no height or no width.
+
+    enough_px: a line that is warped and taller than that is made this tall at once, and narrower by as much.
+    """
     corners = min_area_quad(polygon.astype(np.int32))
     if corners is None:
         return None
@@ -69,15 +72,17 @@ def crop_quad(image: Image, polygon: Polygon) -> Image | None:
     flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
     crop = _slice(image, corners, flat)
     if crop is None:
-        crop = _warp(image, corners, flat)
+        crop = _warp(image, corners, flat, min(enough_px / min(width, height), 1.0))
     if height / width >= _VERTICAL_RATIO:
         crop = np.rot90(crop)
     return np.asarray(crop, dtype=np.uint8)
 
 
-def _warp(image: Image, corners: Corners, flat: Corners) -> Image:
-    size = (int(flat[2, 0]), int(flat[2, 1]))
-    matrix = cv2.getPerspectiveTransform(corners, flat)
+def _warp(image: Image, corners: Corners, flat: Corners, scale: float) -> Image:
+    size = (round(flat[2, 0] * scale), round(flat[2, 1] * scale))
+    # The middle of a pixel, not its corner, is where it lies.
+    smaller = ((flat + 0.5) * scale - 0.5).astype(np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, smaller)
     crop = cv2.warpPerspective(image, matrix, size, borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
     return np.asarray(crop, dtype=np.uint8)
 

@@ -50,7 +50,9 @@ class SqueezeReader:
 
     def read(self, page: Image, polygons: Sequence[Polygon], *, turn: bool) -> ReadLines:
         start = time.perf_counter()
-        cut = self._crew.map(lambda polygon: crop_quad(page, widened(polygon, _MARGIN)), polygons, cost=_area)
+        cut = self._crew.map(
+            lambda polygon: crop_quad(page, widened(polygon, _MARGIN), enough_px=HEIGHT_PX), polygons, cost=_area
+        )
         found = [(polygon, crop) for polygon, crop in zip(polygons, cut, strict=True) if crop is not None]
         crops = [crop for _, crop in found]
         readings = self._look(crops, self._rule.squeeze)

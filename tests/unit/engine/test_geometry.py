@@ -147,3 +147,19 @@ def test_corners_a_hair_off_whole_pixels_are_no_reason_to_warp(monkeypatch: pyte
     warp = crop_quad(page, box)
     assert crop is not None and np.shares_memory(crop, page)
     assert warp is not None and np.array_equal(crop, warp)
+
+
+def test_a_tilted_line_that_is_taller_than_enough_is_made_smaller_at_once() -> None:
+    page = cv2.resize(noise(50, 112), (900, 400))
+    lying = np.array([(50, 60), (650, 90), (645, 190), (45, 160)], dtype=np.int16)
+    whole, small = crop_quad(page, lying), crop_quad(page, lying, enough_px=50)
+    assert whole is not None and small is not None
+    assert whole.shape == (100, 600, 3) and small.shape == (50, 300, 3)
+    resized = cv2.resize(whole, (300, 50))
+    assert np.abs(small.astype(int) - resized).mean() < 2.0
+    assert np.abs(np.roll(small, 1, axis=1).astype(int) - resized).mean() > 10.0
+
+    standing = np.array([(200, 20), (300, 24), (290, 324), (190, 320)], dtype=np.int16)
+    laid = crop_quad(page, standing, enough_px=50)
+    assert laid is not None and laid.shape == (50, 150, 3)
+    assert np.array_equal(crop_quad(page, lying, enough_px=100), whole)
