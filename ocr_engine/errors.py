@@ -118,3 +118,8 @@ class ModelUnavailable(EngineError):
 
 class InternalError(EngineError):
     """The engine met a state it did not expect; report it with the document if you can."""
+
+
+def is_no_memory(error: BaseException) -> bool:
+    """Whether the error of an inference library says that there was not enough memory; none has a type for it."""
+    return isinstance(error, MemoryError) or any(word in str(error) for word in ("alloc", "ResourceExhausted"))

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory, is_no_memory
 from ocr_engine.pipeline import own_result, require_module
 from ocr_engine.profiles import PageSettings
 from ocr_engine.results import OCRResult, PageOrigin
@@ -112,10 +112,8 @@ class PaddleXPipeline:
         try:
             with self._lock:
                 (raw,) = self._pipeline.predict(page, **_call(settings))
-        except MemoryError as error:
-            raise OutOfMemory from error
-        except _LIBRARY_ERRORS as error:
-            if "alloc" in str(error):
+        except (MemoryError, *_LIBRARY_ERRORS) as error:
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"PaddleX failed on a page of {page.shape}: {_one_line(error)}") from error
         timings_ms = {**origin.timings_ms, "paddlex": (time.perf_counter() - start) * 1000.0}

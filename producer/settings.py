@@ -24,7 +24,12 @@ def default_data_dir() -> Path:
 
 
 class CheckedSettings(BaseSettings):
-    """Settings that say which of them is wrong, without its value, which may be a secret."""
+    """Settings that say which of them is wrong, without its value, which may be a secret.
+
+    An empty variable is none: what composes a container often cannot leave one out.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     # Any: whatever is given in place of the environment.
     def __init__(self, **given: Any) -> None:

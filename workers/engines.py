@@ -17,6 +17,7 @@ from ocr_engine.zoo.registry import Module
 from producer.contract.jobs import OcrOptions
 from producer.contract.models import ModelChoice
 from workers.engine import Engine
+from workers.postponing import MODELS_S
 
 Build: TypeAlias = Callable[[Mapping[str, object]], Engine]
 # What an engine reads pages with: its profile, the name of the model of each step, and folders that hold others.
@@ -25,7 +26,8 @@ _Readers: TypeAlias = tuple[str, frozenset[tuple[str, str]], tuple[Path | None, 
 _READING = (Module.TEXT_DETECTION, Module.TEXT_RECOGNITION)
 _READERS = {f"{module.value}_model_{what}" for module in _READING for what in ("name", "dir")}
 _SWITCHES = ("use_doc_orientation_classify", "use_doc_unwarping", "use_textline_orientation")
-_MISSING_S, _MISSING_MOST = 60.0, 64
+# Shorter than a job waits for its next try, which is to be a real one.
+_MISSING_S, _MISSING_MOST = 0.8 * MODELS_S, 64
 _log = structlog.get_logger(__name__)
 
 
@@ -33,7 +35,7 @@ class Engines:
     """As many engines as a process may keep; the one that was longest out of use makes way for a new one.
 
     A job that chooses nothing, or what an engine has anyway, is read by that one. What could not be had is not tried
-    again for a minute: the hosts of models may take their time to say no.
+    again for a while: the hosts of models may take their time to say no.
     """
 
     def __init__(self, build: Build, options: Mapping[str, object], *, most: int) -> None:

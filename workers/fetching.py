@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from workers.web_source import WebSource
 
 _CHUNK_BYTES = 1 << 20
 _TRIES = 3
-_UNBOUNDED = PageBounds(timeout_s=float("inf"), memory_bytes=1 << 62)  # no page is read here
+_UNBOUNDED = PageBounds(timeout_s=math.inf, memory_bytes=1 << 62, load_s=math.inf)  # no page is read here
 _log = structlog.get_logger(__name__)
 
 

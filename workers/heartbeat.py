@@ -39,7 +39,7 @@ class PageBounds:
 
     timeout_s: float
     memory_bytes: int
-    load_s: float = 300
+    load_s: float
 
 
 class Heartbeat:
@@ -128,5 +128,6 @@ class Heartbeat:
             self._on_stuck(page, JobError(code="model_unavailable", message=message, retryable=True))
         if self._process.memory_info().rss > bounds.memory_bytes:
             limit = f"{bounds.memory_bytes >> 20} MiB"
-            message = f"the page needed more than {limit}; raise OCRFLEET_WORKER_MEMORY_LIMIT_MIB, or send it smaller"
+            what, instead = ("the page", "send it smaller") if page else ("the job's models", "choose others")
+            message = f"{what} needed more than {limit}; raise OCRFLEET_WORKER_MEMORY_LIMIT_MIB, or {instead}"
             self._on_stuck(page, JobError(code="out_of_memory", message=message, retryable=True))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 
 FIRST_S = 2.0
+# Models that a node lacks: time for another node to take the job, or for the host of models to come back.
+MODELS_S = 30.0
 _MAX_S, _DOUBLINGS = 300.0, 10  # after days of waiting 2**waits is no number any more
 
 

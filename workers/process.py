@@ -35,7 +35,7 @@ from workers.engines import Engines
 from workers.failpoints import reach
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
 from workers.pages import PageReader
-from workers.postponing import FIRST_S, postpone_s
+from workers.postponing import FIRST_S, MODELS_S, postpone_s
 
 _STUCK_EXIT_CODE = 70
 _log = structlog.get_logger(__name__)
@@ -47,6 +47,14 @@ class LeaseLost(Exception):
     def __init__(self, state: LeaseState) -> None:
         super().__init__(state)
         self.state = state
+
+
+class ModelsLacking(Exception):
+    """This node cannot load the job's models now; another one may, or this one later."""
+
+    def __init__(self, error: JobError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 class JobBroken(Exception):
@@ -128,7 +136,7 @@ class UnitProcessor:
             keep_message=keep_message,
             times=self._limits.lease,
             bounds=self._limits.page,
-            on_stuck=lambda page, why: self._abandon(claim, page, why),
+            on_stuck=lambda page, why: self._abandon(claim.lease, page, why),
         )
         marks = {"job_id": claim.lease.job_id, "attempt": claim.record.job.attempts, "device": self._worker.device}
         began_ns = time.time_ns()
@@ -147,6 +155,10 @@ class UnitProcessor:
             self._ending.fail(unit.claim, broken.error)
         except Unavailable as error:
             self._postpone(unit, error)
+        except ModelsLacking as lacking:
+            why = lacking.error
+            _log.warning("models_lacking", code=why.code, reason=why.message)
+            self._answered(self._leases.crash(unit.lease, 0, why, delay_s=MODELS_S))
         except EngineError as error:
             why = translate.job_error(error)
             _log.warning("unit_failed", page=unit.heartbeat.page, code=why.code, reason=why.message)
@@ -187,21 +199,19 @@ class UnitProcessor:
     def _engine(self, unit: _Unit) -> Engine:
         """The engine that the job asks for, loaded before any page's time runs.
 
-        What this node lacks for now another may have: only the last try ends the job. Raises: JobBroken, Exception.
+        What this node lacks for now another may have: only the last try ends the job. Raises: JobBroken, ModelsLacking.
         """
         unit.heartbeat.begin_loading()
         try:
             return self._engines.of(unit.claim.record.request.options)
         except EngineError as error:
             is_wrong = isinstance(error, BadOptions) and not isinstance(error, DeviceUnavailable)
-            if is_wrong or self._is_last_try(unit.claim):
-                raise JobBroken(translate.job_error(error)) from error
-            raise
+            broken = JobBroken if is_wrong or self._is_last_try(unit.claim) else ModelsLacking
+            raise broken(translate.job_error(error)) from error
         except Exception as error:
-            if self._is_last_try(unit.claim):
-                _log.exception("engine_not_loaded", job_id=unit.job_id)
-                raise JobBroken(translate.unexpected(error)) from error
-            raise
+            _log.exception("engine_not_loaded", job_id=unit.job_id)
+            broken = JobBroken if self._is_last_try(unit.claim) else ModelsLacking
+            raise broken(translate.unexpected(error)) from error
         finally:
             unit.heartbeat.end_page()
 
@@ -261,9 +271,13 @@ class UnitProcessor:
 
     def _give_up_unit(self, unit: _Unit) -> None:
         """The unit ended its process too often outside of any page: its pages fail, or the whole job."""
-        times = unit.claim.deaths
-        message = f"the process died {times} times before or between pages; retry it, or send it page by page"
-        self._fail_pages(unit, JobError(code="engine_crashed", message=message, retryable=True))
+        times, told = unit.claim.deaths, unit.claim.crashes.get(0)
+        if told:
+            why = JobError(code=told.code, message=f"given up after {times} tries: {told.message}", retryable=True)
+        else:
+            message = f"the process died {times} times before or between pages; retry it, or send it page by page"
+            why = JobError(code="engine_crashed", message=message, retryable=True)
+        self._fail_pages(unit, why)
 
     def _fail_pages(self, unit: _Unit, error: JobError) -> None:
         """The unit's pages fail, and what others read stays. Raises: JobBroken: it is not known which they are."""
@@ -305,18 +319,14 @@ class UnitProcessor:
         _log.info("unit_given_back", job_id=unit.job_id, unit=unit.lease.unit)
         self._answered(self._leases.release(unit.lease, delay_s=0))
 
-    def _abandon(self, claim: Claim, page: int, why: JobError) -> None:
+    def _abandon(self, lease: Lease, page: int, why: JobError) -> None:
         """A runtime's call cannot be interrupted: give the unit back, counted against the page, and end the process.
 
         Runs in the heartbeat thread.
         """
-        lease = claim.lease
         _log.error("page_stuck", job_id=lease.job_id, page=page, code=why.code, reason=why.message)
         try:
-            if not page and claim.plan is None and self._is_last_try(claim):
-                self._ending.fail(claim, why)
-            else:
-                self._answered(self._leases.crash(lease, page, why, delay_s=0 if page else FIRST_S))
+            self._answered(self._leases.crash(lease, page, why, delay_s=0 if page else MODELS_S))
         finally:
             os._exit(_STUCK_EXIT_CODE)
 

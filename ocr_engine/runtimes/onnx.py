@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from ocr_engine.errors import DeviceUnavailable, InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.errors import (
+    DeviceUnavailable,
+    InternalError,
+    InvalidRequest,
+    ModelUnavailable,
+    OutOfMemory,
+    is_no_memory,
+)
 from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.types import Classes, Tensor
@@ -105,7 +112,7 @@ class OnnxRuntime:
                 provider_options=[dict(options) for _, options in wanted.providers],
             )
         except (MemoryError, *_LIBRARY_ERRORS) as error:
-            if _is_no_memory(error):
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise ModelUnavailable(f"ONNX Runtime cannot load these weights: {error}") from error
         # The library drops a provider whose driver fails, and goes on with the next: a silent fall-back to the CPU.
@@ -137,17 +144,13 @@ class OnnxRuntime:
         try:
             outputs = self._session.run(list(names), {self._input: batch}, self._run_options)
         except (MemoryError, *_LIBRARY_ERRORS) as error:
-            if _is_no_memory(error):
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"ONNX Runtime failed on a batch of shape {batch.shape}: {error}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)
 
     def best(self, batch: Tensor, /) -> tuple[Classes, Tensor]:
         return best_of(self.run(batch))
-
-
-def _is_no_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "alloc" in str(error)
 
 
 def _providers(plan: RuntimePlan) -> list[tuple[str, Mapping[str, object]]]:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.errors import InternalError, InvalidRequest, ModelUnavailable, OutOfMemory, is_no_memory
 from ocr_engine.runtimes import best_of, openvino_rewrites
 from ocr_engine.runtimes.compiled import Compiled, CompiledCache
 from ocr_engine.runtimes.openvino_graph import body_with, classifier_of, head_of
@@ -82,7 +82,7 @@ class OpenVinoRuntime:
         try:
             networks, self._metadata = _compiled(core, weights, plan, properties)
         except (RuntimeError, MemoryError) as error:
-            if _is_no_memory(error):
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise ModelUnavailable(f"OpenVINO cannot load these weights: {error}") from error
         self.precision = str(properties["INFERENCE_PRECISION_HINT"])
@@ -158,7 +158,7 @@ class _Requests:
             outputs = request.infer(self._tensor(batch, shared_memory=True), share_outputs=True).values()
             return take(tuple(outputs))
         except (RuntimeError, MemoryError) as error:
-            if _is_no_memory(error):
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"OpenVINO failed on a batch of shape {batch.shape}: {error}") from error
         finally:
@@ -190,10 +190,6 @@ def _best_of_all(head: _Requests, steps: Tensor) -> tuple[Classes, Tensor]:
     return classes[0], scores[0]
 
 
-def _is_no_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "alloc" in str(error)
-
-
 def _first(outputs: Sequence[Tensor]) -> Tensor:
     return np.array(outputs[0], dtype=np.float32)
 
@@ -221,8 +217,8 @@ def _compiled(
     try:
         models = [model] if plan.exact else _quickened(model, metadata, plan)
         compiled = [core.compile_model(one, "CPU", properties) for one in models]
-    except RuntimeError as error:
-        if plan.exact or _is_no_memory(error):
+    except Exception as error:  # the rewrites' own, too: a network may be none that they know
+        if plan.exact or is_no_memory(error):
             raise
         warnings.warn(f"a network is run as it was published, which is slower: {error}", RuntimeWarning, stacklevel=2)
         compiled = [core.compile_model(core.read_model(io.BytesIO(weights.read())), "CPU", properties)]

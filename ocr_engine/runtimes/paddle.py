@@ -16,7 +16,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ocr_engine.errors import DeviceUnavailable, InternalError, InvalidRequest, ModelUnavailable, OutOfMemory
+from ocr_engine.errors import (
+    DeviceUnavailable,
+    InternalError,
+    InvalidRequest,
+    ModelUnavailable,
+    OutOfMemory,
+    is_no_memory,
+)
 from ocr_engine.runtimes import best_of
 from ocr_engine.runtimes.plan import RuntimePlan
 from ocr_engine.types import Classes, Tensor
@@ -153,10 +160,8 @@ class PaddleRuntime:
                 self._input.copy_from_cpu(np.ascontiguousarray(batch))
                 self._predictor.run()
                 outputs = [output.copy_to_cpu() for output in self._outputs[:count]]
-        except MemoryError as error:
-            raise OutOfMemory from error
-        except (RuntimeError, ValueError, OSError) as error:
-            if "ResourceExhausted" in str(error) or "alloc" in str(error):
+        except (MemoryError, RuntimeError, ValueError, OSError) as error:
+            if is_no_memory(error):
                 raise OutOfMemory from error
             raise InternalError(f"Paddle failed on a batch of shape {batch.shape}: {error}") from error
         return tuple(np.asarray(output, dtype=np.float32) for output in outputs)

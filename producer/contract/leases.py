@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Crash:
-    """How often reading one page ended a process, and how it did the last time."""
+    """How often one page, or what comes before and after pages, ended a process, and how it did the last time."""
 
     times: int
     code: str
@@ -56,7 +56,7 @@ class Claim:
 
     deaths: how often a process died on this unit outside of any page.
     waits: how often the unit was given back because something did not answer.
-    crashes: page to its crashes, for the pages of the whole job.
+    crashes: page to its crashes, for the pages of the whole job; 0: outside of any page.
     more: the queues, of those asked for, that have further work.
     """
 

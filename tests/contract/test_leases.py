@@ -95,11 +95,11 @@ def test_a_page_that_ends_its_process_on_purpose_is_counted_with_its_reason(stor
     assert stores.jobs.get(lease.job_id).job.attempts == 2
 
 
-def test_a_failure_outside_of_any_page_is_counted_against_the_unit(stores: JobStores) -> None:
+def test_a_failure_outside_of_any_page_is_counted_against_the_unit_with_its_reason(stores: JobStores) -> None:
     lease = stores.start()
     stores.leases.crash(lease, 0, STUCK)
     claim = stores.claim()
-    assert (claim.deaths, dict(claim.crashes)) == (1, {})
+    assert (claim.deaths, claim.crashes[0].code, claim.crashes[0].message) == (1, "page_timeout", "too slow")
 
 
 def test_a_unit_given_back_is_no_fault_and_comes_again_when_its_delay_is_over(stores: JobStores) -> None:

@@ -55,7 +55,7 @@ LIMITS = ProcessLimits(
     max_attempts=3,
     unit_pages=2,
     lease=LEASE,
-    page=PageBounds(timeout_s=60, memory_bytes=8 << 30),
+    page=PageBounds(timeout_s=60, memory_bytes=8 << 30, load_s=60),
 )
 _PRODUCER_LIMITS = ProducerLimits(
     max_file_bytes=64 << 20, max_open_jobs=1000, job_ttl_s=3600, result_ttl_s=3600, webhooks_signed=True

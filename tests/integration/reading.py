@@ -54,7 +54,7 @@ def processor(
         max_attempts=3,
         unit_pages=2,
         lease=LeaseTimes(lease_s=8, heartbeat_s=2),
-        page=PageBounds(timeout_s=60, memory_bytes=1 << 40),
+        page=PageBounds(timeout_s=60, memory_bytes=1 << 40, load_s=60),
     )
     made = UnitProcessor(engines=engines, store=store, objects=objects, doorbell=doorbell, limits=limits, worker=CPU)
     return made, engine

@@ -10,7 +10,7 @@ import pytest
 from ocr_engine import DeviceUnavailable, DocumentLimits, InvalidRequest, ModelUnavailable
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.memory_store import MemoryJobStore
-from producer.contract.jobs import Job, JobRequest, JobState, SourceInfo
+from producer.contract.jobs import Job, JobError, JobRequest, JobState, SourceInfo
 from producer.direct import Producer
 from producer.intake import fingerprint, reuse_key
 from tests.contract.job_stores import CPU
@@ -19,6 +19,7 @@ from tests.integration.doorbell import Bells
 from tests.integration.reading import DigestEngine, drawn_document
 from workers.engines import Engines
 from workers.heartbeat import Heartbeat, LeaseTimes, PageBounds
+from workers.postponing import MODELS_S
 from workers.process import ProcessLimits, UnitProcessor
 
 
@@ -48,7 +49,7 @@ class Worker:
                 max_attempts=3,
                 unit_pages=2,
                 lease=LeaseTimes(lease_s=60, heartbeat_s=60),
-                page=PageBounds(timeout_s=60, memory_bytes=1 << 40),
+                page=PageBounds(timeout_s=60, memory_bytes=1 << 40, load_s=60),
             ),
             worker=CPU,
         )
@@ -64,10 +65,13 @@ class Worker:
                 pass
             if (seen := self.producer.status(job.id)).status.is_terminal:
                 return seen
-            self.now_s += 600
-            for due in self.store.upkeep.due(limit=10):
-                self.store.upkeep.revisit(due)
+            self.wait(600)
         return seen
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+        for due in self.store.upkeep.due(limit=10):
+            self.store.upkeep.revisit(due)
 
 
 def raising(error: BaseException) -> Callable[[], DigestEngine]:
@@ -115,6 +119,34 @@ def test_what_others_have_read_stays_when_a_node_lacks_the_models() -> None:
     assert ended.status is JobState.PARTIAL
     assert ended.progress.pages_done >= 2
     assert ended.progress.pages_failed == 12 - ended.progress.pages_done > 0
+
+
+def test_between_its_tries_other_nodes_have_time_to_take_the_job() -> None:
+    worker = Worker(raising(ModelUnavailable("none here")))
+    job = worker.job(lang="ru")
+    assert worker.processor.work(keep_message=lambda: None)
+    worker.wait(MODELS_S - 1)
+    assert not worker.processor.work(keep_message=lambda: None)
+    worker.wait(2)
+    assert worker.processor.work(keep_message=lambda: None)
+    assert worker.producer.status(job.id).attempts == 3
+
+
+def test_pages_that_no_try_could_load_models_for_say_why() -> None:
+    """A load over its time ends the process, and nobody but the next one can fail the pages."""
+    worker = Worker(lambda: DigestEngine(lambda: None))
+    job = worker.job(lang="ru", pages=4)
+    assert worker.processor.work(keep_message=lambda: None)
+    slow = JobError(code="model_unavailable", message="models took longer than 300 s to load", retryable=True)
+    for _ in range(3):
+        claim = worker.store.leases.claim(CPU, lease_s=60)
+        assert claim is not None
+        worker.store.leases.crash(claim.lease, 0, slow)
+    ended = worker.finish(job)
+    assert (ended.status, ended.progress.pages_done, ended.progress.pages_failed) == (JobState.PARTIAL, 2, 2)
+    errors = [error for error in worker.store.leases.pages(job.id).values() if error]
+    assert {error.code for error in errors} == {"model_unavailable"}
+    assert all(error.message == "given up after 3 tries: models took longer than 300 s to load" for error in errors)
 
 
 def test_models_that_load_for_too_long_give_the_unit_back_with_the_reason() -> None:

@@ -121,9 +121,8 @@ class MemoryLeases:
             if not (found := self._state.held(lease)):
                 return _STALE
             entry, unit = found
-            if page:
-                self._state.count_crash(entry, page, error)
-            else:
+            self._state.count_crash(entry, page, error)
+            if not page:
                 unit.deaths += 1
             entry.attempts += 1
             return LeaseAnswer(state=LeaseState.HELD, ring=self._state.put_back(entry, lease.unit, delay_s=delay_s))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from producer.settings import RUNTIME_FILE, load_settings
 from workers.cli import app
+from workers.settings import WorkerSettings
 
 RUNTIME = {"redis_url": "redis://127.0.0.1:1/0", "store_url": "file:///a", "webhook_secret": "whsec_own"}
 
@@ -49,6 +50,14 @@ def test_a_system_that_is_gone_is_none_whoever_has_its_process_id_by_now(
     running(data_dir, 4_000_000)
     monkeypatch.setattr(os, "kill", kill)
     assert load_settings().redis_url is None
+
+
+def test_an_empty_variable_is_none(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROFILE", "MODEL_DIR", "REQUESTS_PER_MINUTE", "MAX_PAGES", "WORKER_MAX_AGE_S", "WORKER_OPTIONS"):
+        monkeypatch.setenv(f"OCRFLEET_{name}", "")
+    settings, worker = load_settings(), WorkerSettings()
+    assert (settings.profile, settings.model_dir, settings.requests_per_minute) == (None, None, None)
+    assert (settings.max_pages, worker.max_age_s, worker.options) == (2000, None, {})
 
 
 def test_passwords_in_addresses_are_not_shown(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
