@@ -140,7 +140,7 @@ PARAMETERS = (
         name="use_doc_unwarping",
         kind=bool,
         per_call=True,
-        help="Flatten curved pages before reading them. Default: by profile.",
+        help="Flatten curved pages before reading them. Default: False; paddleocr-*: True.",
     ),
     Parameter(
         name="use_textline_orientation",
@@ -160,7 +160,7 @@ PARAMETERS = (
         low=1,
         high=32_767,
         per_call=True,
-        help="Side length in pixels that text_det_limit_type speaks of. Default: 64.",
+        help="Side length in pixels that text_det_limit_type speaks of. Default: 736; paddleocr-3.7: 64.",
     ),
     Parameter(
         name="text_det_limit_type",
@@ -176,7 +176,7 @@ PARAMETERS = (
         low=0,
         high=1,
         per_call=True,
-        help="Probability over which a pixel is text. Default: 0.3.",
+        help="Probability over which a pixel is text. Default: 0.25; paddleocr-*: 0.3.",
     ),
     Parameter(
         name="text_det_box_thresh",
@@ -184,7 +184,7 @@ PARAMETERS = (
         low=0,
         high=1,
         per_call=True,
-        help="Mean probability under which a box is dropped. Default: 0.6.",
+        help="Mean probability under which a box is dropped. Default: 0.45; paddleocr-*: 0.6.",
     ),
     Parameter(
         name="text_det_unclip_ratio",
@@ -192,7 +192,7 @@ PARAMETERS = (
         low=0.01,
         high=10,
         per_call=True,
-        help="How far a box grows beyond the detected core. Default: 1.5.",
+        help="How far a box grows beyond the detected core. Default: 1.35; paddleocr-*: 1.5.",
     ),
     Parameter(
         name="text_det_max_side_limit",
@@ -200,7 +200,7 @@ PARAMETERS = (
         low=32,
         high=32_767,
         per_call=True,
-        help="Longest side in pixels that the detector is given. Default: 4000.",
+        help="Longest side in pixels that the detector is given. Default: 1600; paddleocr-*: 4000.",
     ),
     Parameter(
         name="text_det_input_shape",
@@ -222,7 +222,7 @@ PARAMETERS = (
         low=0,
         high=1,
         per_call=True,
-        help="Score under which a line is left out. Default: 0.",
+        help="Score under which a line is left out. Default: 0.6; paddleocr-*: 0.",
     ),
 )
 

@@ -73,7 +73,7 @@ _PAGE_37 = PageSettings(
 _PAGE_30 = replace(_PAGE_37, detection=replace(_DETECTION_37, limit_side_len=736))
 # Flat pages stay as they are, because unwarping bends them. A page over 1600 pixels costs twice as much to search and
 # reads no better, unless its text is small; a short side under 736 is too small for small print. The thresholds are
-# near those of the PP-OCRv6 files (0.2, 0.45, 1.4), see docs/performance.md. What reads under 0.5 is noise more often
+# near those of the PP-OCRv6 files (0.2, 0.45, 1.4), see docs/performance.md. What reads under 0.6 is noise more often
 # than text.
 _PAGE_OURS = replace(
     _PAGE_37,
@@ -87,7 +87,7 @@ _PAGE_OURS = replace(
         box_thresh=0.45,
         unclip_ratio=1.35,
     ),
-    rec_score_thresh=0.5,
+    rec_score_thresh=0.6,
 )
 
 PROFILES = {

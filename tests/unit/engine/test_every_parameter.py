@@ -13,6 +13,7 @@ from ocr_engine import EngineError, OCREngine, OCRResult
 from ocr_engine.geometry import rotate_quarter
 from ocr_engine.loading import ModelLoader
 from ocr_engine.options import DEPRECATED, PARAMETERS, SPELLINGS, EngineOptions, OptionValue
+from ocr_engine.profiles import resolved_options
 from ocr_engine.runtimes import Runtime
 from ocr_engine.runtimes.plan import RuntimePlan, plan_runtime
 from ocr_engine.types import Classes, Image, Tensor
@@ -119,6 +120,20 @@ def of_kind(kind: type[Call]) -> list[str]:
 def test_no_documented_parameter_is_without_a_case() -> None:
     documented = {SPELLINGS.get(name, name) for name in (SEED + SINCE).split()} | {one.name for one in PARAMETERS}
     assert documented == set(CASES)
+
+
+def test_the_help_says_the_defaults_of_our_profile_and_of_the_reference() -> None:
+    def said(value: object) -> str:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    ours, reference = (resolved_options(EngineOptions(profile=name)) for name in (None, "paddleocr-3.7"))
+    told = [one for one in PARAMETERS if one.per_call and "Default: " in one.help]
+    assert len(told) > 8
+    for one in told:
+        default, other = said(ours[one.name]), said(reference[one.name])
+        profiles = "paddleocr-3.7" if one.name == "text_det_limit_side_len" else "paddleocr-*"
+        expected = f"Default: {default}." if default == other else f"Default: {default}; {profiles}: {other}."
+        assert one.help.endswith(expected), one.name
 
 
 @pytest.fixture(scope="module")
