@@ -83,7 +83,8 @@ _PAGE_OURS = replace(
         limit_type="min",
         thresh=0.25,
         max_side_limit=1600,
-        finer_side_limit=2000,
+        finer_side_limit=4000,
+        long_pages=True,
         box_thresh=0.45,
         unclip_ratio=1.35,
     ),
@@ -155,6 +156,7 @@ def settings_for(engine: EngineOptions, call: PredictOptions) -> PageSettings:
             unclip_ratio=_first(call.text_det_unclip_ratio, engine.text_det_unclip_ratio, detection.unclip_ratio),
             # Whoever says how large a page may be has it searched once.
             finer_side_limit=detection.finer_side_limit if limits == (None, None) else 0,
+            long_pages=detection.long_pages and limits == (None, None),
             input_shape=tuple(engine.text_det_input_shape) if engine.text_det_input_shape else None,
         ),
         rec_score_thresh=_first(call.text_rec_score_thresh, engine.text_rec_score_thresh, page.rec_score_thresh),

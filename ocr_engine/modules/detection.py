@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +23,12 @@ _TINY_SIDES_PX = 64
 _WARM_UP_PX = 64
 # Height of a box, grown, in pixels of the detector: under the first lines are missed or cut, at the second none gains.
 _SMALL_TEXT_PX, _GOOD_TEXT_PX = 14, 18
+# More pixels than these are given to the network in bands, which keeps its memory that of a page. Bands overlap by so
+# much that what lies at a seam is seen whole on both sides of it.
+_WHOLE_PX, _BAND_PX, _OVERLAP_PX = 2048 * 2048, 1024 * 2048, 128
+_Pixels = TypeVar("_Pixels", Image, Tensor)
+# Of the limit of a side: what the short side of a long page keeps. A page up to 3.3 times as long as wide is not long.
+_LEAST_SHARE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +41,7 @@ class DetectionSettings:
     makes a pixel text, `box_thresh` (0..1) the mean of a box; `unclip_ratio` is how far a box grows.
 
     `finer_side_limit`: where the text turns out to be small, the page is searched again with up to so many pixels a
-    side. 0: never.
+    side. 0: never. `long_pages`: both limits are larger for a page much longer than wide, see `longest_side`.
     """
 
     limit_side_len: int
@@ -44,6 +52,7 @@ class DetectionSettings:
     unclip_ratio: float
     input_shape: tuple[int, ...] | None = None
     finer_side_limit: int = 0
+    long_pages: bool = False
 
 
 class TextDetector:
@@ -52,9 +61,11 @@ class TextDetector:
     def __init__(self, runtime: Runtime, *, max_candidates: int, exact: bool = True) -> None:
         """`max_candidates`: regions looked at; the pipeline does not override what the model was published with.
 
-        `exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more.
+        `exact`: pixels are normalised as in the reference; otherwise to -1..1, with which PP-OCRv6 finds more, and very
+        large pages are given to the network in bands.
         """
         self._runtime = runtime
+        self._exact = exact
         self._max_candidates = max_candidates
         # The channel order stays BGR and the RGB means are applied in that order: so was the network trained.
         self._scale = scale_and_shift(IMAGENET_MEAN, IMAGENET_STD) if exact else half_range()
@@ -78,7 +89,7 @@ class TextDetector:
         return found if finer is None else self._search(image, finer)
 
     def _search(self, image: Image, settings: DetectionSettings) -> list[tuple[Polygon, float]]:
-        probabilities = self._runtime.run(self._prepare(image, settings))[0, 0]
+        probabilities = self._probabilities(self._resized(image, settings))
         rules = ContourRules(
             thresh=settings.thresh,
             box_thresh=settings.box_thresh,
@@ -88,15 +99,32 @@ class TextDetector:
         height, width = image.shape[:2]
         return scored_quads_of(probabilities, rules, page_width=width, page_height=height)
 
-    def _prepare(self, image: Image, settings: DetectionSettings) -> Tensor:
-        """The page resized, normalised and laid out as (1, 3, h, w), sides multiples of 32."""
+    def _resized(self, image: Image, settings: DetectionSettings) -> Image:
+        """The page at the size that the network is given, sides multiples of 32."""
         padded = _pad_tiny(image)
-        width, height = input_size(padded.shape[1], padded.shape[0], settings)
-        if (height, width) != padded.shape[:2]:
-            padded = np.asarray(cv2.resize(padded, (width, height)), dtype=np.uint8)
-        batch = np.empty((1, 3, height, width), dtype=np.float32)
-        write_planes(padded, self._scale, batch[0])
-        return batch
+        size = input_size(padded.shape[1], padded.shape[0], settings)
+        return padded if size == padded.shape[1::-1] else np.asarray(cv2.resize(padded, size), dtype=np.uint8)
+
+    def _probabilities(self, page: Image) -> Tensor:
+        """That a pixel is text, 0..1, (h, w): of the page as a whole, or of bands along its long side."""
+        height, width = page.shape[:2]
+        if self._exact or height * width <= _WHOLE_PX:
+            return self._run(page)
+
+        def along(pixels: _Pixels) -> _Pixels:
+            return pixels.swapaxes(0, 1) if width > height else pixels
+
+        whole = np.empty((height, width), dtype=np.float32)
+        for kept, seen in bands_of(max(height, width), min(height, width)):
+            found = along(self._run(along(along(page)[seen.start : seen.stop])))
+            along(whole)[kept.start : kept.stop] = found[kept.start - seen.start : kept.stop - seen.start]
+        return whole
+
+    def _run(self, page: Image) -> Tensor:
+        batch = np.empty((1, 3, *page.shape[:2]), dtype=np.float32)
+        write_planes(page, self._scale, batch[0])
+        probabilities: Tensor = self._runtime.run(batch)[0, 0]
+        return probabilities
 
 
 def input_size(width: int, height: int, settings: DetectionSettings) -> tuple[int, int]:
@@ -112,10 +140,31 @@ def input_size(width: int, height: int, settings: DetectionSettings) -> tuple[in
     if settings.limit_type == "min" and min(width, height) < limit:
         ratio = limit / min(width, height)
     new_width, new_height = int(width * ratio), int(height * ratio)
-    if max(new_width, new_height) > settings.max_side_limit:
-        ratio = settings.max_side_limit / max(new_width, new_height)
+    longest = longest_side(width, height, settings.max_side_limit, settings)
+    if max(new_width, new_height) > longest:
+        ratio = longest / max(new_width, new_height)
         new_width, new_height = int(new_width * ratio), int(new_height * ratio)
     return _to_stride(new_width), _to_stride(new_height)
+
+
+def bands_of(length: int, breadth: int) -> list[tuple[range, range]]:
+    """The rows that each band of a page of this size is kept for, and those that the network is given for it."""
+    step = max(_BAND_PX // breadth // _STRIDE, 1) * _STRIDE
+    kept = [range(first, min(first + step, length)) for first in range(0, length, step)]
+    return [(rows, range(max(rows.start - _OVERLAP_PX, 0), min(rows.stop + _OVERLAP_PX, length))) for rows in kept]
+
+
+def longest_side(width: int, height: int, limit: int, settings: DetectionSettings) -> int:
+    """Pixels that the long side of a page of this size may have, where `limit` is that of a usual page.
+
+    A receipt or a page of the web may be ten times as long as wide, and with its long side at the limit a letter has
+    three pixels. So the short side keeps `_LEAST_SHARE` of the limit, as long as the page has no more pixels than a
+    square of the limit: the detector's time and memory stay within those of a page.
+    """
+    if not settings.long_pages:
+        return limit
+    times = max(width, height) / min(width, height)
+    return round(limit * max(min(_LEAST_SHARE * times, math.sqrt(times)), 1.0))
 
 
 def finer_settings(
@@ -130,8 +179,9 @@ def finer_settings(
     height_px = max(float(np.median(sides.min(axis=1))) * seen[1] / height, 1.0)
     if height_px >= _SMALL_TEXT_PX:
         return None
-    side = min(int(max(seen) * _GOOD_TEXT_PX / height_px), settings.finer_side_limit)
-    finer = replace(settings, max_side_limit=side, finer_side_limit=0)
+    limit = longest_side(width, height, settings.finer_side_limit, settings)
+    side = min(int(max(seen) * _GOOD_TEXT_PX / height_px), limit)
+    finer = replace(settings, max_side_limit=side, finer_side_limit=0, long_pages=False)
     return None if input_size(width, height, finer) == seen else finer
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import PIL.ImageDraw
 import pytest
 
 from ocr_engine import (
@@ -20,6 +21,7 @@ from ocr_engine import (
     SourceNotFound,
     UnsupportedMedia,
 )
+from ocr_engine.fonts import face
 from ocr_engine.geometry import rotate_quarter
 from ocr_engine.options import OptionValue
 from tests.unit.engine.drawing import LINES, bgr, encoded, pdf, saved, sheet
@@ -53,6 +55,27 @@ def test_a_turned_page_is_read_and_mapped_back_to_its_own_pixels(
         inside = page[top:bottom, left:right]
         assert inside.min() < 100
     assert len(turned.original_polys) == len(result.original_polys)
+
+
+@pytest.mark.parametrize(
+    ("size", "step", "font_px"),
+    [
+        pytest.param((1000, 12_000), 400, 20, id="twelve times as long as wide"),
+        pytest.param((12_000, 1000), 40, 20, id="twelve times as wide as long"),
+        pytest.param((6000, 8400), 320, 24, id="small print on a large page"),
+    ],
+)
+def test_no_line_of_a_page_of_unusual_size_is_lost(
+    engine: OCREngine, size: tuple[int, int], step: int, font_px: int
+) -> None:
+    page = PIL.Image.new("RGB", size, "white")
+    pen = PIL.ImageDraw.Draw(page)
+    lines = tuple(f"{LINES[0]} {at}" for at in range(24))
+    for at, line in enumerate(lines):
+        pen.text((80, 40 + step * at), line, fill="black", font=face(font_px))
+    read = engine.predict_page(bgr(page))
+    assert len(read["rec_texts"]) == len(lines)
+    assert similarity(read["rec_texts"], lines) >= 0.98
 
 
 def test_an_upright_page_maps_back_onto_itself(result: OCRResult) -> None:

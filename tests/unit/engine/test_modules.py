@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,12 +46,43 @@ def settings(limit_type: str = "min", limit: int = 64, max_side: int = 4000) -> 
         # Half a stride rounds to the even multiple.
         ((80, 112), settings(), (64, 128)),
         ((5, 4000), settings(), (32, 4000)),
+        # Long pages: the short side keeps 0.3 of the limit, and the page no more pixels than a square of it.
+        ((1000, 1500), replace(settings(max_side=1600), long_pages=True), (992, 1504)),
+        ((2000, 6000), replace(settings(max_side=1600), long_pages=True), (544, 1600)),
+        ((1000, 8000), replace(settings(max_side=1600), long_pages=True), (480, 3840)),
+        ((8000, 1000), replace(settings(max_side=1600), long_pages=True), (3840, 480)),
+        ((1000, 25_000), replace(settings(max_side=1600), long_pages=True), (320, 8000)),
     ],
 )
 def test_the_detector_sees_the_size_that_the_rules_give(
     page: tuple[int, int], rule: DetectionSettings, expected: tuple[int, int]
 ) -> None:
     assert input_size(*page, rule) == expected
+
+
+@pytest.mark.parametrize("shape", [(4096, 1600), (1600, 4096), (2112, 2080)])
+def test_a_very_large_page_is_searched_in_bands_that_make_one_map(shape: tuple[int, int]) -> None:
+    """The network here says what it is shown, so that a pixel that is lost, doubled or turned shows."""
+    height, width = shape
+    page = np.zeros((height, width, 3), dtype=np.uint8)
+    for x, y in ((40, 30), (width // 2, height // 2), (width - 340, height - 60)):
+        page[y : y + 40, x : x + 300] = 255
+    runtime = CannedRuntime(lambda batch: np.asarray((batch[:, :1] + 1) / 2, dtype=np.float32))
+    rules = replace(settings(max_side=8000), unclip_ratio=0.01)
+    found = sorted(TextDetector(runtime, max_candidates=10, exact=False).detect(page, rules), key=lambda box: box[0][1])
+    assert len(runtime.shapes) > 1
+    assert all(side % 32 == 0 for _n, _c, *sides in runtime.shapes for side in sides)
+    assert all(rows * columns < 2048 * 2048 for _n, _c, rows, columns in runtime.shapes)
+    boxes = [[*box.min(axis=0), *box.max(axis=0)] for box in found]
+    expected = [[40, 30, 340, 70], [width // 2, height // 2, width // 2 + 300, height // 2 + 40]]
+    assert np.abs(np.array(boxes[:2]) - expected).max() <= 2
+    assert np.abs(np.array(boxes[2]) - [width - 340, height - 60, width - 40, height - 20]).max() <= 2
+
+
+def test_the_reference_s_profiles_search_every_page_as_a_whole() -> None:
+    runtime = CannedRuntime(lambda batch: np.zeros((1, 1, *batch.shape[2:]), dtype=np.float32))
+    TextDetector(runtime, max_candidates=10).detect(np.zeros((2048, 2112, 3), np.uint8), settings())
+    assert runtime.shapes == [(1, 3, 2048, 2112)]
 
 
 def test_the_detector_finds_the_bright_block_and_scales_it_to_the_page() -> None:
