@@ -163,6 +163,8 @@ class ModelLoader:
         for model in sorted(registry().models, key=lambda model: not model.is_default):
             if model.module is not module or (lang is not None and lang not in model.languages):
                 continue
+            if "_seal_" in model.name:
+                continue  # finds the round text of stamps, which is nothing to read a page with
             try:
                 if self._zoo.local(model, self._formats) is not None:
                     names.append(model.name)
