@@ -17,6 +17,7 @@ from producer.api.routes import (
     batches,
     dashboard,
     dead_letters,
+    description_page,
     events,
     fleet,
     health,
@@ -31,7 +32,7 @@ from producer.contract.errors import OcrFleetError
 from producer.direct import Producer
 from producer.settings import MIB, Settings
 
-_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, metrics, health, ocr)
+_ROUTES = (jobs, events, batches, uploads, dead_letters, webhooks, keys, fleet, metrics, health, ocr, description_page)
 
 
 def create_app(producer: Producer, settings: Settings) -> FastAPI:
@@ -40,6 +41,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         title="OCRFleet",
         version=version("ocrfleet"),
         summary="Documents to text at scale, asynchronously, on any device.",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.producer = producer

@@ -20,10 +20,8 @@ from producer.keyring import KeyRing
 from producer.settings import Settings
 
 # Nothing of anybody's is at these: health, and pages that ask for a key themselves.
-_OPEN_PATHS = frozenset(
-    {"/", "/health", "/health/live", "/health/ready", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
-_OPEN_FOLDERS = ("/dashboard/",)
+_OPEN_PATHS = frozenset({"/", "/health", "/health/live", "/health/ready", "/docs", "/openapi.json"})
+_OPEN_FOLDERS = ("/dashboard/", "/docs/")
 _ADMIN_FOLDERS = ("/v1/keys",)
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost"})

@@ -50,3 +50,11 @@ def test_it_is_open_where_the_api_asks_for_a_key(producer: Producer) -> None:
         assert httpx.get(f"{address}/").status_code == 200
         assert httpx.get(f"{address}/dashboard/app.js").status_code == 200
         assert httpx.get(f"{address}/v1/events").status_code == 401
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "redoc.standalone.js", "..%2f__init__.py"])
+def test_the_description_s_page_is_open_too_with_its_own_files_alone(producer: Producer, name: str) -> None:
+    with serving(producer, Settings(api_key="sesame")) as address:
+        assert httpx.get(f"{address}/docs").status_code == 200
+        assert httpx.get(f"{address}/docs/swagger-ui.css").status_code == 200
+        assert httpx.get(f"{address}/docs/{name}").status_code == 404
