@@ -73,7 +73,8 @@ class OcrFleetClient:
     """Submit and follow jobs over HTTP. Safe to share between threads.
 
     Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached. What the server
-    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe.
+    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe; `wait` tries
+    until its time is over.
     """
 
     submit = _Blocking(verbs.submit)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Service: TypeAlias = "Producer | OcrFleetClient"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
 Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
+TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 
 
