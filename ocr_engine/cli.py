@@ -156,7 +156,7 @@ def _signature() -> inspect.Signature:
             default=None,
             annotation=Annotated[
                 str | None,
-                typer.Argument(metavar="[INPUT]", help="Image, PDF, folder, or web address of a document."),
+                typer.Argument(metavar="INPUT", help="Image, PDF, folder, or web address of a document."),
             ],
         ),
         _flag("input", str | None, "The same, as the reference's flag.", "-i", "--input"),
