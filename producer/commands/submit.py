@@ -16,7 +16,7 @@ import typer
 from producer.commands.results import OutDir, download, make_folder
 from producer.commands.service import AsJson, Server, Service, TimeoutS, service
 from producer.commands.show import leave_by_state, show
-from producer.contract.errors import InvalidRequest, LookupFailed, OcrFleetError, RequestError
+from producer.contract.errors import InvalidRequest, LookupFailed, OcrFleetError, RequestError, WaitTimeout
 from producer.contract.jobs import Job, JobRequest, JobState
 from producer.exit_codes import ExitCode, exit_code_of
 from producer.patience import patient
@@ -133,23 +133,28 @@ class _Run:
     failures: list[_Failure] = field(default_factory=list)
 
     def send(self, documents: Sequence[str], request: JobRequest, idempotency_key: str | None) -> None:
-        """Submit each. Raises: what is not the fault of a document."""
+        """Submit each, until the service itself refuses one: it would refuse the others as well."""
         for place, document in enumerate(documents):
             # Each its own, as in a batch: one key is one document.
             key = f"{idempotency_key}.{place}" if idempotency_key and len(documents) > 1 else idempotency_key
             try:
                 job = self.found.submit(document, request, idempotency_key=key)
-            except RequestError as error:
+            except OcrFleetError as error:
                 self._fail(_Failure.of(error, document))
+                if not isinstance(error, RequestError):
+                    typer.echo(f"not submitted: {', '.join(documents[place:])}", err=True)
+                    return
             else:
                 self.titles.append(document)
                 self.jobs.append(job)
 
     def follow(self, *, timeout_s: float, quiet: bool) -> None:
-        """Wait for all. Raises: WaitTimeout, Unavailable."""
+        """Wait for all; of those that take too long the others are kept. Raises: what is not the time."""
         watch = Watch(self.found, self.jobs)
         try:
             watch.follow([Path(title).name for title in self.titles], timeout_s=timeout_s, quiet=quiet)
+        except WaitTimeout as error:
+            self._fail(_Failure.of(error))
         finally:
             self.jobs = watch.jobs
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,6 +88,24 @@ def test_of_documents_of_which_one_is_refused_json_is_one_document(run: Run) -> 
     assert (job["status"], job["filename"], told["error"]["details"]["jobs"]) == ("succeeded", "a.png", [job["id"]])
 
 
+def test_when_the_service_refuses_what_was_accepted_is_told_and_the_rest_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCRFLEET_MAX_OPEN_JOBS", "1")
+    done = run("submit", "a.png", "b.png", "c.png")
+    assert (done.exit_code, done.stdout.split()[0]) == (3, jobs_of(run)[0]["id"])
+    assert "error [unavailable]: b.png: " in done.stderr
+    assert "not submitted: b.png, c.png" in done.stderr
+
+
+def test_what_has_ended_is_saved_though_others_take_too_long(run: Run, store: RedisJobStore, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: read_next(store, LocalObjectStore(tmp_path / "objects")))
+        done = run("submit", "a.png", "b.png", "--wait", "--timeout", "3", "--out", "results")
+    assert (done.exit_code, "1 of 2 jobs have not ended" in done.stderr) == (5, True)
+    assert [folder.name for folder in (tmp_path / "results").iterdir()] == [first.result()]
+
+
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_submitted(run: Run) -> None:
     for folder in ("/proc/none", "a.png", "a.png/in"):
         done = run("submit", "b.png", "--wait", "--out", folder)
@@ -158,6 +177,13 @@ def reads(redis_url: str) -> int:
     """How many records were read from this server so far."""
     with redis.Redis.from_url(redis_url) as client:
         return int(client.info("commandstats")["cmdstat_hgetall"]["calls"])
+
+
+def read_next(store: RedisJobStore, objects: LocalObjectStore) -> str:
+    """Read the next document, once there is one: its job."""
+    lease = claimed(store)
+    read(store, objects, lease)
+    return lease.job_id
 
 
 def claimed(store: RedisJobStore) -> Lease:
