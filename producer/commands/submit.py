@@ -14,7 +14,7 @@ from typing import Annotated, Self
 import typer
 
 from producer.commands.results import OutDir, download, make_folder
-from producer.commands.service import AsJson, Server, Service, TimeoutS, service
+from producer.commands.service import AsJson, Server, Service, TimeoutS, errors, service
 from producer.commands.show import leave_by_state, show
 from producer.contract.errors import InvalidRequest, LookupFailed, OcrFleetError, RequestError, WaitTimeout
 from producer.contract.jobs import Job, JobRequest, JobState
@@ -75,12 +75,13 @@ def submit(
     }
     if webhook:
         fields["webhook"] = {"url": webhook}
-    with service(server, as_json) as found:
+    with errors(as_json):
         request = parse_request(fields)
+        if out and not wait_:
+            raise InvalidRequest("--out needs --wait; or fetch the results later with `ocrfleet result JOB --out DIR`")
         if out:
-            if not wait_:
-                raise InvalidRequest("--out needs --wait; or fetch them later with `ocrfleet result JOB --out DIR`")
             make_folder(out)
+    with service(server, as_json) as found:
         run = _Run(found=found)
         with run.told(as_json):
             run.send(documents, request, idempotency_key)

@@ -28,7 +28,7 @@ AWAY = Answer(status=503, content=b'{"error": {"code": "unavailable", "message":
 Wait = Callable[[Producer, Job], Job]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     with redis_server(fsync="always") as server:
         yield server
@@ -37,8 +37,8 @@ def own_redis() -> Iterator[RedisServer]:
 @pytest.mark.parametrize(
     "wait",
     [
-        lambda producer, job: producer.wait(job.id, timeout_s=60),
-        lambda producer, job: Watch(producer, [job]).follow([job.id], timeout_s=60, quiet=True)[0],
+        lambda producer, job: producer.wait(job.id, timeout_s=30),
+        lambda producer, job: Watch(producer, [job]).follow([job.id], timeout_s=30, quiet=True)[0],
     ],
     ids=["Producer.wait", "Watch.follow"],
 )
