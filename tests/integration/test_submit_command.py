@@ -173,6 +173,19 @@ def test_who_interrupts_a_wait_is_told_the_jobs_as_they_are(
         assert {line.split()[1] for line in out.splitlines()} == {"running"}
 
 
+def test_who_interrupts_a_wait_for_one_job_does_not_hear_that_it_failed(run: Run, redis_url: str) -> None:
+    job_id = json.loads(run("submit", "a.png", "--json").stdout)["id"]
+    begun = reads(redis_url)
+    command = [sys.executable, "-m", "workers", "wait", job_id]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: reads(redis_url) >= begun + 2, lambda: "nobody waits", timeout_s=30)
+        finally:
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, "interrupted" in err) == (130, "", True), err
+
+
 def reads(redis_url: str) -> int:
     """How many records were read from this server so far."""
     with redis.Redis.from_url(redis_url) as client:
