@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +31,15 @@ def parse_outputs(text: str | None) -> tuple[str, ...]:
 
 
 class ChosenFiles:
-    """Saves the documents of one run into a folder, one after the other; keeps the text of one document's pages."""
+    """Saves the documents of one run into a folder, one after the other; keeps the text of one document's pages.
+
+    Every method raises InvalidRequest where nothing can be written into the folder.
+    """
 
     def __init__(self, folder: Path, outputs: tuple[str, ...], *, engine: str) -> None:
-        """engine: what is said to have read the pages."""
+        """The folder is made. engine: what is said to have read the pages."""
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._outputs = outputs
         self._engine = engine
@@ -40,19 +47,20 @@ class ChosenFiles:
         self._pages: list[PageText] = []
 
     def add(self, page: OCRResult) -> None:
-        """Save what is asked of a page. Raises: OSError, InvalidRequest."""
-        if "json" in self._outputs:
-            page.save_to_json(self._folder)
-            page.save_original(self._folder)
-        if "image" in self._outputs:
-            page.save_to_img(self._folder)
+        """Save what is asked of a page."""
+        with _writing(self._folder):
+            if "json" in self._outputs:
+                page.save_to_json(self._folder)
+                page.save_original(self._folder)
+            if "image" in self._outputs:
+                page.save_to_img(self._folder)
         if any(output in OF_A_DOCUMENT for output in self._outputs):
             self._pages.append(page.page_text((page["page_index"] or 0) + 1))
 
     def end_document(self, document: str) -> None:
         """Save what is asked of the document, a path or an address, whose pages were added since the last.
 
-        Each file is written whole or not at all. Raises: OSError; EngineError: one cannot be made of this document.
+        Each file is written whole or not at all. Raises: EngineError: one cannot be made of this document.
         """
         pages, self._pages = self._pages, []
         wanted = [output for output in OF_A_DOCUMENT if output in self._outputs]
@@ -65,11 +73,22 @@ class ChosenFiles:
         info = DocumentInfo(filename=filename, page_count=len(pages), engine=self._engine)
         stem = self._stems.claim(stem_of(document, None))
         for output in wanted:
-            with whole_file(self._folder / (stem + OF_A_DOCUMENT[output])) as file:
+            with _writing(self._folder), whole_file(self._folder / (stem + OF_A_DOCUMENT[output])) as file:
                 export = open_export(output, file, info, document=lambda: _read(document))
                 for page in pages:
                     export.add(page)
                 export.finish()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Raises: InvalidRequest for what the disk or the folder refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise InvalidRequest(
+            f"save_path: cannot write into {folder}: {error.strerror or error}; name another folder, or make room"
+        ) from error
 
 
 def _read(document: str) -> bytes:

@@ -15,7 +15,6 @@ from ocr_engine.errors import EngineError, InvalidRequest
 from ocr_engine.options import DEPRECATED, PARAMETERS, SPELLINGS, OptionValue, Parameter
 
 if TYPE_CHECKING:
-    from ocr_engine.chosen_files import ChosenFiles
     from ocr_engine.engine import OCREngine
     from ocr_engine.results import OCRResult
 
@@ -35,6 +34,7 @@ class _Order:
     """The flags that are not the engine's."""
 
     input: str
+    is_text: bool  # the text alone is printed
     pages: str | None
     text_layer: str | None
     save_path: Path | None
@@ -49,10 +49,12 @@ def main() -> None:
 
 # Any: typer calls it with the flags of `_signature`, checked by the table of options.
 def ocr(**flags: Any) -> None:
-    """Read an image, a PDF, a folder of them or a web address, and print the text. No queue, no server."""
-    names = ("input", "pages", "text_layer", "save_path", "outputs", "json")
-    order = _Order(**{name: flags.pop(name) for name in names})
+    """Read an image, a PDF, a folder of them or a web address, and print each page's result as PaddleOCR prints it.
+
+    `--json` prints JSON, `--outputs text` without a folder the text alone. No queue, no server.
+    """
     try:
+        order = _order(flags)
         with _build(flags) as engine:
             failed = _read(engine, order)
     except EngineError as error:
@@ -60,6 +62,19 @@ def ocr(**flags: Any) -> None:
         raise typer.Exit(_EXIT_USAGE if isinstance(error, InvalidRequest) else _EXIT_FAILED) from error
     if failed:
         raise typer.Exit(_EXIT_FAILED)
+
+
+def _order(flags: dict[str, Any]) -> _Order:
+    """Take out the flags that are not the engine's. Raises: InvalidRequest."""
+    named = [one for one in (flags.pop("document"), flags.pop("input")) if one is not None]
+    asked = {name: flags.pop(name) for name in ("pages", "text_layer", "save_path", "outputs", "json")}
+    if len(named) != 1:
+        raise InvalidRequest("input: name one image, PDF, folder or address: `ocrfleet ocr page.png`, or -i page.png")
+    has_nowhere = asked["outputs"] is not None and asked["save_path"] is None
+    is_text = has_nowhere and asked["outputs"] == "text" and not asked["json"]
+    if has_nowhere and not is_text:
+        raise InvalidRequest("outputs: name the folder for them with --save_path; `text` alone is printed without one")
+    return _Order(input=named[0], is_text=is_text, **asked)
 
 
 def _build(flags: Mapping[str, OptionValue]) -> OCREngine:
@@ -80,39 +95,51 @@ def _read(engine: OCREngine, order: _Order) -> bool:
     from ocr_engine.progress import page_bar
     from ocr_engine.sources import expand
     from ocr_engine.stems import Stems
+    from ocr_engine.text_layer import TextLayer
 
-    if order.outputs is not None and order.save_path is None:
-        raise InvalidRequest("outputs: name the folder for them with --save_path")
-    outputs = parse_outputs(order.outputs)
-    files = ChosenFiles(order.save_path, outputs, engine=engine.profile) if order.save_path is not None else None
+    outputs, text_layer = parse_outputs(order.outputs), TextLayer.parse(order.text_layer)
     choice, documents, stems = PageChoice.parse(order.pages), list(expand(order.input)), Stems()
-    read: list[dict[str, object]] = []
+    if order.is_text and len(documents) > 1:
+        raise InvalidRequest(f"outputs: name the folder for the texts of {len(documents)} documents with --save_path")
+    files = ChosenFiles(order.save_path, outputs, engine=engine.profile) if order.save_path is not None else None
+    printer = _Printer(order)
     failed = False
     with page_bar(documents, choice) as advance:
         for document in documents:
             try:
-                for result in engine.predict_iter(
-                    document, pages=order.pages, stems=stems, text_layer=order.text_layer
-                ):
-                    read += _deliver(result, files, is_json=order.json)
+                for result in engine.predict_iter(document, pages=order.pages, stems=stems, text_layer=text_layer):
+                    printer.add(result)
+                    if files is not None:
+                        files.add(result)
                     advance()
                 if files is not None:
                     files.end_document(str(document))
             except EngineError as error:
                 failed = True
                 _complain(error, at=document if Path(order.input).is_dir() else None)
-    if order.json:
-        typer.echo(json.dumps(read, ensure_ascii=False, indent=2))
+    printer.finish()
     return failed
 
 
-def _deliver(result: OCRResult, files: ChosenFiles | None, *, is_json: bool) -> list[dict[str, object]]:
-    """Print and save the page as asked. What is printed at the end: itself in `--json`, else nothing."""
-    if not is_json:
-        result.print()
-    if files is not None:
-        files.add(result)
-    return [{**result.json["res"], "original": result.original}] if is_json else []
+class _Printer:
+    """Prints the pages: as the reference does, as one JSON document at the end, or their text alone."""
+
+    def __init__(self, order: _Order) -> None:
+        self._order = order
+        self._read: list[dict[str, object]] = []
+
+    def add(self, result: OCRResult) -> None:
+        if self._order.json:
+            self._read.append({**result.json["res"], "original": result.original})
+        elif self._order.is_text:
+            page = result.page_text((result["page_index"] or 0) + 1)
+            typer.echo("".join(f"{line.text}\n" for line in page.lines), nl=False)
+        else:
+            result.print()
+
+    def finish(self) -> None:
+        if self._order.json:
+            typer.echo(json.dumps(self._read, ensure_ascii=False, indent=2))
 
 
 def _complain(error: EngineError, *, at: object = None) -> None:
@@ -123,14 +150,16 @@ def _complain(error: EngineError, *, at: object = None) -> None:
 def _signature() -> inspect.Signature:
     """The command's flags: the input, where to save, and one flag for every option in the table."""
     flags = [
-        _flag(
-            "input",
-            str,
-            "Image, PDF, folder, or web address of a document.",
-            "-i",
-            "--input",
-            default=inspect.Parameter.empty,
+        inspect.Parameter(
+            "document",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None,
+                typer.Argument(metavar="INPUT", help="Image, PDF, folder, or web address of a document."),
+            ],
         ),
+        _flag("input", str | None, "The same, as the reference's flag.", "-i", "--input"),
         _flag("pages", str | None, "Pages of each document, from 1: 1-3,7. Default: all.", "--pages"),
         _flag(
             "text_layer",
@@ -142,7 +171,8 @@ def _signature() -> inspect.Signature:
         _flag(
             "outputs",
             str | None,
-            "What to save: json,text,hocr,alto,pdf,image, or some of them. Default: json,image.",
+            "What to save: json,text,hocr,alto,pdf,image, or some of them. Default: json,image. "
+            "`text` without --save_path is printed.",
             "--outputs",
         ),
         _flag("paddlex_config", Path | None, "A pipeline's YAML file, for what no flag says.", "--paddlex_config"),
@@ -172,13 +202,11 @@ def _option_flag(parameter: Parameter) -> inspect.Parameter:
     return _flag(parameter.name, kind | None, parameter.help, name, envvar=_VARIABLES.get(parameter.name))
 
 
-def _flag(
-    name: str, kind: object, text: str, *spellings: str, default: object = None, envvar: str | None = None
-) -> inspect.Parameter:
+def _flag(name: str, kind: object, text: str, *spellings: str, envvar: str | None = None) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=default,
+        default=None,
         annotation=Annotated[kind, typer.Option(*spellings, help=text, envvar=envvar)],
     )
 

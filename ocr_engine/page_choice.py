@@ -49,5 +49,7 @@ def _range(part: str) -> tuple[int, int]:
     match = _RANGE.fullmatch(part)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last:
-        raise InvalidRequest(f"cannot read page range {part.strip()!r}; write pages as 1-3,7")
+        raise InvalidRequest(
+            f"cannot read page range {part.strip()!r}; pages count from 1 and ranges go upwards: 1-3,7"
+        )
     return first, last

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import typer
 
-from producer.commands import dead, fleet, jobs, keys, results, system, webhooks
+from producer.commands import dead, fleet, jobs, keys, results, submit, system, webhooks
 
-_FOLLOW: tuple[Callable[..., None], ...] = (jobs.submit, jobs.status, jobs.wait, results.result)
+_FOLLOW: tuple[Callable[..., None], ...] = (submit.submit, jobs.status, jobs.wait, results.result)
 _MANAGE: tuple[Callable[..., None], ...] = (jobs.cancel, jobs.retry, jobs.delete)
 _SYSTEM: tuple[Callable[..., None], ...] = (fleet.fleet, system.recover, system.api, system.settings)
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from producer.contract.errors import OcrFleetError, Unavailable
+from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
 from producer.contract.jobs import Event
 from producer.wire import verbs
 from producer.wire.calls import TRIES, Answer, Call, Pause, Steps, Stream, error_of
@@ -19,6 +19,7 @@ from producer.wire.streams import EventFeed
 
 _EVENTS_PAUSE_S = 0.5
 _CHUNK_BYTES = 1 << 18
+_WRITE_SERVER = "server: write the address of the HTTP API, --server or OCRFLEET_SERVER, as http://host:8080"
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -73,7 +74,8 @@ class OcrFleetClient:
     """Submit and follow jobs over HTTP. Safe to share between threads.
 
     Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached. What the server
-    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe.
+    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe; `wait` tries
+    until its time is over.
     """
 
     submit = _Blocking(verbs.submit)
@@ -267,6 +269,13 @@ class _Server:
     """Where the service is and what opens it."""
 
     def __init__(self, address: str, api_key: str | None) -> None:
+        """Raises: InvalidRequest: that is no address."""
+        try:
+            url = httpx.URL(address)
+        except httpx.InvalidURL as error:
+            raise InvalidRequest(f"{_WRITE_SERVER}: {error}") from error
+        if url.scheme not in ("http", "https") or not url.host:
+            raise InvalidRequest(_WRITE_SERVER)
         self.address = address.rstrip("/")
         self._own = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from producer.backends.objects import open_object_store
-from producer.contract.errors import Unavailable
+from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.ports import ObjectStore
 from producer.remote import RemoteRules
 from producer.settings import Settings, load_settings
+
+_REDIS = ("redis://", "rediss://", "unix://", "redis+sentinel://", "rediss+sentinel://")
 
 if TYPE_CHECKING:
     from producer.backends.celery_queue import CeleryQueue
@@ -74,15 +77,35 @@ def connect_bucket(settings: Settings, bucket: str) -> ObjectStore:
 
 
 def broker_address(settings: Settings) -> str:
-    """Redis of the messages: one of their own, or that of the jobs. Raises: Unavailable."""
-    return settings.broker_url or addresses(settings)[0]
+    """Redis of the messages: one of their own, or that of the jobs. Raises: Unavailable, InvalidRequest."""
+    if settings.broker_url:
+        return _redis_address(settings.broker_url, "OCRFLEET_BROKER_URL")
+    return addresses(settings)[0]
 
 
 def addresses(settings: Settings) -> tuple[str, str]:
-    """Redis and store addresses. Raises: Unavailable that says how to get a system running."""
+    """Redis and store addresses.
+
+    Raises: Unavailable that says how to get a system running; InvalidRequest: Redis has no such address.
+    """
     if not settings.redis_url or not settings.store_url:
         raise Unavailable(
             "no running system found: start one with `ocrfleet up`, or set OCRFLEET_SERVER, or "
             "OCRFLEET_REDIS_URL and OCRFLEET_STORE_URL"
         )
-    return settings.redis_url, settings.store_url
+    return _redis_address(settings.redis_url, "OCRFLEET_REDIS_URL"), settings.store_url
+
+
+def _redis_address(url: str, setting: str) -> str:
+    """The address, which may hold a password and is not shown. Raises: InvalidRequest."""
+    if not _names_redis(url):
+        begin = ", ".join(_REDIS)
+        raise InvalidRequest(f"settings: {setting}: write it as redis://host:6379/0; it may begin with {begin}")
+    return url
+
+
+def _names_redis(url: str) -> bool:
+    try:
+        return url.startswith(_REDIS) and ("+sentinel:" in url or urlsplit(url).port != 0)
+    except ValueError:  # the port is no number
+        return False

@@ -34,6 +34,7 @@ from producer.contract.webhooks import DeliveryRecord
 from producer.fleet import fleet_view
 from producer.intake import Intake, ProducerLimits, Submission, put_manifest
 from producer.keyring import KeyRing
+from producer.patience import patient
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -49,7 +50,7 @@ class Producer:
     tenant: whose jobs these are; those of others are not found. None is the operator, who reaches every job, and whose
     own have the owner ''.
 
-    Every method raises `Unavailable` (retryable) while Redis or the object store does not answer.
+    Every method but `wait` raises `Unavailable` (retryable) while Redis or the object store does not answer.
     """
 
     def __init__(
@@ -159,10 +160,10 @@ class Producer:
         return self._record(job_id).job
 
     def wait(self, job_id: str, *, timeout_s: float = 3600) -> Job:
-        """The job once it is terminal. Raises: NotFound, WaitTimeout."""
+        """The job once it is terminal; an interruption is waited out. Raises: NotFound, WaitTimeout, Unavailable."""
         deadline = time.monotonic() + timeout_s
         pause_s = 0.02
-        while not (job := self.status(job_id)).status.is_terminal:
+        while not (job := patient(lambda: self.status(job_id), deadline=deadline)).status.is_terminal:
             if time.monotonic() >= deadline:
                 raise WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
             time.sleep(pause_s)

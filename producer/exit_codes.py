@@ -24,6 +24,7 @@ class ExitCode(int, Enum):
     UNREACHABLE = 3
     NOT_FOUND = 4
     TIMED_OUT = 5
+    INTERRUPTED = 130  # as shells say it of Ctrl-C
 
 
 def exit_code_of(error: OcrFleetError) -> ExitCode:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from rich.console import Console
@@ -16,8 +18,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from producer.contract.errors import WaitTimeout
+from producer.contract.errors import OcrFleetError, WaitTimeout
 from producer.contract.jobs import Job
+from producer.patience import patient
 
 _POLL_S = 0.1
 
@@ -29,23 +32,39 @@ class Follows(Protocol):
         """The job as it is now."""
 
 
-def follow(service: Follows, jobs: list[Job], titles: list[str], *, timeout_s: float, quiet: bool) -> list[Job]:
-    """Show the jobs until all have ended; the jobs as they ended. Raises: WaitTimeout."""
-    deadline = time.monotonic() + timeout_s
-    with _bars(quiet) as bars:
-        tasks = [bars.add_task(title, total=None, state=job.status) for title, job in zip(titles, jobs, strict=True)]
-        now = list(jobs)
-        while True:
-            for place, task in enumerate(tasks):
-                if not now[place].status.is_terminal:
-                    now[place] = service.status(now[place].id)
-                _update(bars, task, now[place])
-            waiting = [job for job in now if not job.status.is_terminal]
-            if not waiting:
-                return now
-            if time.monotonic() >= deadline:
-                raise WaitTimeout(f"{len(waiting)} of {len(now)} jobs have not ended after {timeout_s:g} s")
-            time.sleep(_POLL_S)
+class Watch:
+    """Jobs that are followed. `jobs`: as the last look showed them, whatever ended the watch."""
+
+    def __init__(self, service: Follows, jobs: Sequence[Job]) -> None:
+        self._service = service
+        self.jobs = list(jobs)
+
+    def follow(self, titles: Sequence[str], *, timeout_s: float, quiet: bool) -> list[Job]:
+        """Show the jobs until all have ended; the jobs as they ended.
+
+        A service that does not answer is asked until the time is over. Raises: WaitTimeout, Unavailable.
+        """
+        deadline = time.monotonic() + timeout_s
+        with _bars(quiet) as bars:
+            tasks = [
+                bars.add_task(title, total=None, state=job.status) for title, job in zip(titles, self.jobs, strict=True)
+            ]
+            while True:
+                for place, task in enumerate(tasks):
+                    if not self.jobs[place].status.is_terminal:
+                        told = partial(_tell, bars, task)
+                        ask = partial(self._service.status, self.jobs[place].id)
+                        self.jobs[place] = patient(ask, deadline=deadline, meanwhile=told)
+                    _update(bars, task, self.jobs[place])
+                waiting = [job for job in self.jobs if not job.status.is_terminal]
+                if not waiting:
+                    return self.jobs
+                if time.monotonic() >= deadline:
+                    raise WaitTimeout(
+                        f"{len(waiting)} of {len(self.jobs)} jobs have not ended after {timeout_s:g} s; "
+                        "they go on, wait again"
+                    )
+                time.sleep(_POLL_S)
 
 
 def _bars(quiet: bool) -> Progress:
@@ -60,6 +79,10 @@ def _bars(quiet: bool) -> Progress:
         console=Console(stderr=True),
         disable=quiet,
     )
+
+
+def _tell(bars: Progress, task: TaskID, error: OcrFleetError) -> None:
+    bars.update(task, state=f"{error.code}, asked again")
 
 
 def _update(bars: Progress, task: TaskID, job: Job) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import JobRequest
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -23,10 +26,40 @@ def parsed(model: type[_Model], fields: Mapping[str, object]) -> _Model:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise invalid_request(error) from error
+        raise invalid_request(error, model) from error
 
 
-def invalid_request(error: ValidationError) -> InvalidRequest:
-    """The validation errors as one InvalidRequest that names the fields."""
-    wrong = {".".join(str(part) for part in item["loc"]) or "request": item["msg"] for item in error.errors()}
-    return InvalidRequest("; ".join(f"{name}: {what}" for name, what in wrong.items()), details=dict(wrong))
+def invalid_request(error: ValidationError, model: type[BaseModel] = JobRequest) -> InvalidRequest:
+    """The validation errors as one InvalidRequest that names the fields. model: what was validated, or its base."""
+    wrong: dict[str, object] = {}
+    for item in error.errors():
+        *holders, name = item["loc"] or ("request",)
+        # At its top, what a model adds to its base is not known here.
+        is_base = not holders and error.title != model.__name__
+        known = () if is_base else _fields_at(model, holders)
+        wrong[".".join(map(str, (*holders, name)))] = _in_words(item, known)
+    return InvalidRequest("; ".join(f"{name}: {what}" for name, what in wrong.items()), details=wrong)
+
+
+def _in_words(item: ErrorDetails, known: Sequence[str]) -> str:
+    """What is wrong, and what would be right. known: the fields that there are where it is; none: nobody knows."""
+    match item["type"]:
+        case "extra_forbidden" if known:
+            return f"there is no such field; those that there are: {', '.join(known)}"
+        case "extra_forbidden":
+            return "there is no such field; check its name"
+        case "value_error":  # of our own validators, which say what to do; pydantic would put a word before it
+            return str(item["ctx"]["error"])
+    return item["msg"]
+
+
+def _fields_at(model: type[BaseModel], holders: Sequence[int | str]) -> tuple[str, ...]:
+    """The names of the fields that the model has behind these; none: there is no model."""
+    for name in holders:
+        field = model.model_fields.get(str(name))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if inner is None:
+            return ()
+        model = inner
+    return tuple(model.model_fields)

@@ -41,13 +41,20 @@ def opened_source(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):
-        try:
-            with Path(source).open("rb") as stream:
-                yield stream
-        except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            raise InvalidRequest(f"cannot read {source}: {error.strerror}") from error
+        with _opened(source) as stream:
+            yield stream
     else:
         yield source
+
+
+def _opened(source: str | Path) -> BinaryIO:
+    """Raises: InvalidRequest."""
+    try:
+        return Path(source).open("rb")
+    except IsADirectoryError as error:
+        raise InvalidRequest(f"{source}: is a folder; name the documents in it, such as {source}/*.pdf") from error
+    except OSError as error:
+        raise InvalidRequest(f"{source}: cannot be read: {error.strerror}") from error
 
 
 def inspect_source(stream: BinaryIO, *, filename: str | None, max_bytes: int) -> SourceInfo:

@@ -254,9 +254,10 @@ class UnitProcessor:
     def _plan(self, unit: _Unit, document: Document) -> Plan:
         """Divide the document into units and tell the others. Raises: JobBroken: none of its pages was asked for."""
         count = document.page_count
-        selected = PageSelection.parse(unit.claim.record.request.pages).of(count)
+        asked = unit.claim.record.request.pages
+        selected = PageSelection.parse(asked).of(count)
         if not selected:
-            none = InvalidRequest(f"the document has {count} pages; none of them was asked for")
+            none = InvalidRequest(f"pages={asked} chooses none of the {count} pages of the document; they count from 1")
             raise JobBroken(translate.job_error(none))
         plan = Plan(page_count=count, pages_total=len(selected), unit_pages=self._limits.unit_pages)
         self._held(unit, self._leases.plan(unit.lease, plan))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from producer.commands.service import AsJson, JobId, Server, Service, service
-from producer.commands.show import show, show_list
+from producer.commands.show import one_line, show, show_list
 from producer.contract.errors import LookupFailed, RequestError
 from producer.contract.jobs import Job
 
@@ -36,7 +36,7 @@ def show_(job: JobId, server: Server = None, as_json: AsJson = False) -> None:
             return
         show([letter.job], as_json)
         for page, error in letter.pages.items():
-            typer.echo(f"  page {page}  [{error.code}] {error.message}")
+            typer.echo(f"  page {page}  [{error.code}] {one_line(error.message)}")
 
 
 @app.command()

@@ -11,7 +11,7 @@ import typer
 
 from producer.client import OcrFleetClient
 from producer.contract.errors import OcrFleetError
-from producer.exit_codes import exit_code_of
+from producer.exit_codes import ExitCode, exit_code_of
 from producer.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Service: TypeAlias = "Producer | OcrFleetClient"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
 Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
+TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 
 
@@ -40,6 +41,9 @@ def service(server: str | None, as_json: bool) -> Iterator[Service]:
             found = connect(settings)
         try:
             yield found
+        except KeyboardInterrupt as interrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(ExitCode.INTERRUPTED) from interrupt
         finally:
             found.close()
 

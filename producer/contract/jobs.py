@@ -13,7 +13,7 @@ from pydantic import Field, HttpUrl, StringConstraints, field_validator
 from producer.contract.models import ModelChoice
 from producer.contract.pages import PageSelection
 from producer.contract.sources import Remote
-from producer.contract.strict import Strict
+from producer.contract.strict import Strict, worded
 
 METADATA_MAX_BYTES = 4096
 DAY_S = 86_400
@@ -43,6 +43,11 @@ class Priority(StrEnum):
     HIGH = "high"
 
 
+Device = Annotated[
+    str,
+    StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$"),
+    worded("give `auto`, a kind (cpu, gpu, npu, xpu, mlu, dcu) or an exact device such as gpu:0"),
+]
 Output = Literal["json", "image", "text", "hocr", "alto", "pdf", "paddlex"]
 TerminalEvent = Literal["job.succeeded", "job.partial", "job.failed", "job.cancelled", "job.expired"]
 TERMINAL_EVENTS: tuple[TerminalEvent, ...] = (
@@ -83,9 +88,7 @@ class JobRequest(Strict):
     """Everything that a caller may ask of one document besides the document itself."""
 
     options: OcrOptions = Field(OcrOptions(), description="Parameters of the pipeline")
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|(gpu|npu|xpu|mlu|dcu)(:\d{1,3})?|cpu)$")] = Field(
-        "auto", description="`auto`, a kind, or an exact device"
-    )
+    device: Device = Field("auto", description="`auto`, a kind, or an exact device")
     priority: Priority = Field(Priority.NORMAL, description="Which of the waiting jobs is taken first")
     pages: str | None = Field(None, max_length=1000, description="Pages to read, counted from 1: `1-3,7`")
     outputs: tuple[Output, ...] = Field(
@@ -104,7 +107,7 @@ class JobRequest(Strict):
     def _metadata_is_small(cls, value: dict[str, object]) -> dict[str, object]:
         size = len(json.dumps(value).encode())
         if size > METADATA_MAX_BYTES:
-            raise ValueError(f"metadata is {size} bytes as JSON; at most {METADATA_MAX_BYTES} are kept")
+            raise ValueError(f"{size} bytes as JSON; at most {METADATA_MAX_BYTES} are kept")
         return value
 
     @field_validator("pages")

@@ -10,9 +10,13 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from producer.contract.jobs import DAY_S
-from producer.contract.strict import Strict
+from producer.contract.strict import Strict, worded
 
-Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$")]
+Owner = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$"),
+    worded("an owner has at most 64 letters, digits, or . - _"),
+]
 
 
 class Scope(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from producer.contract.strict import Strict
+from producer.contract.strict import Strict, worded
 
 # PaddleOCR's codes; which model reads which is the engine's to know, `ocr_engine/zoo/languages.py`.
 _CODES = """
@@ -26,7 +26,11 @@ def _is_known(code: str) -> str:
 
 ProfileName = Literal["default", "paddleocr-3.7", "paddleocr-3.0"]
 Language = Annotated[str, AfterValidator(_is_known)]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+ModelName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$"),
+    worded("the name of a model has 1 to 64 letters, digits, or . - _"),
+]
 
 
 class ModelChoice(Strict):

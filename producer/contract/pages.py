@@ -24,7 +24,9 @@ class PageSelection:
             match = _RANGE.fullmatch(part)
             first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
             if not 1 <= first <= last:
-                raise ValueError(f"cannot read page range {part.strip()!r}; write pages as 1-3,7")
+                raise ValueError(
+                    f"cannot read page range {part.strip()!r}; pages count from 1 and ranges go upwards: 1-3,7"
+                )
             ranges.append((first, last))
         return cls(ranges=tuple(ranges))
 

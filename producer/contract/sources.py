@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from producer.contract.strict import Strict
+from producer.contract.strict import Strict, worded
 
 UPLOAD_ID = r"[0-9a-f]{32}"
 
@@ -23,16 +23,18 @@ class S3Source(Strict):
     """An object in a bucket that the service may read, see OCRFLEET_S3_SOURCE_BUCKETS."""
 
     type: Literal["s3"] = Field("s3", description="An object of a bucket")
-    uri: Annotated[str, StringConstraints(pattern=r"^s3://[^/]{1,255}/.{1,1024}$")] = Field(
-        description="`s3://bucket/key`"
-    )
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^s3://[^/]{1,255}/.{1,1024}$"), worded("write it as s3://bucket/key")
+    ] = Field(description="`s3://bucket/key`")
 
 
 class UploadSource(Strict):
     """A document that was sent to the address of `POST /v1/uploads`; an upload serves for one job."""
 
     type: Literal["upload"] = Field("upload", description="An upload")
-    upload_id: str = Field(pattern=f"^{UPLOAD_ID}$", description="As `POST /v1/uploads` answered")
+    upload_id: Annotated[
+        str, StringConstraints(pattern=f"^{UPLOAD_ID}$"), worded("give it as `POST /v1/uploads` answered")
+    ] = Field(description="As `POST /v1/uploads` answered")
     filename: str | None = Field(None, max_length=1000, description="What it is called; shown in results")
 
 

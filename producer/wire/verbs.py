@@ -19,10 +19,11 @@ from producer.contract.keys import CreatedKey, KeyList, KeyRequest
 from producer.contract.results import DocumentResult, PageResult
 from producer.contract.sources import RemoteSource, Upload, UploadSource
 from producer.contract.webhooks import DeliveryRecord
+from producer.patience import Patience
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
-from producer.wire.calls import Answer, Call, Param, Part, Steps, parsed, send
+from producer.wire.calls import Answer, Call, Param, Part, Pause, Steps, parsed, send
 from producer.wire.streams import Counted, SendProgress
 
 _BYTES = "application/octet-stream"
@@ -108,12 +109,18 @@ def status(job_id: str) -> Steps[Job]:
 
 
 def wait(job_id: str, *, timeout_s: float = 3600) -> Steps[Job]:
-    """The job once it is terminal. Raises: WaitTimeout."""
+    """The job once it is terminal; an interruption is waited out. Raises: WaitTimeout, Unavailable."""
     deadline = time.monotonic() + timeout_s
+    patience = Patience(deadline)
     while True:
         poll_s = max(0.0, min(POLL_S, deadline - time.monotonic()))
-        answer = yield from _get(f"/v1/jobs/{job_id}", wait=poll_s)
-        job = parsed(Job, answer.content)
+        try:
+            answer = yield from _get(f"/v1/jobs/{job_id}", wait=poll_s)
+            job = parsed(Job, answer.content)
+        except errors.OcrFleetError as error:
+            yield Pause(seconds=patience.pause_s(error))
+            continue
+        patience = Patience(deadline)
         if job.status.is_terminal:
             return job
         if time.monotonic() >= deadline:

@@ -48,7 +48,12 @@ def taken(store: JobStore, job_id: str) -> Lease:
 
 def work(store: JobStore, objects: ObjectStore, job_id: str) -> None:
     """Do what a worker does with a one-page document."""
-    lease = taken(store, job_id)
+    read(store, objects, taken(store, job_id))
+
+
+def read(store: JobStore, objects: ObjectStore, lease: Lease) -> None:
+    """The same for one that was taken."""
+    job_id = lease.job_id
     store.leases.plan(lease, Plan(page_count=1, pages_total=1, unit_pages=1))
     objects.put(names.page_key(job_id, 1), b'{"page":1}', media_type="application/json")
     objects.put(names.picture_key(job_id, names.image_name(1)), b"jpeg", media_type="image/jpeg")

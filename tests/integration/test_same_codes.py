@@ -157,6 +157,22 @@ def test_the_same_mistake_has_the_same_code_everywhere(straight: Producer, setti
     assert dict(zip(NAMES, found, strict=True)) == dict(zip(NAMES, expected, strict=True))
 
 
+def test_what_is_wrong_with_a_request_is_said_in_the_same_words_everywhere(
+    straight: Producer, settings: Settings
+) -> None:
+    options: dict[str, object] = {"foo": 1}
+    with serving(straight, settings) as address, OcrFleetClient(address) as client:
+        answer = httpx.post(f"{address}/v1/jobs", json=sent(options=options))
+        told = {
+            answer.json()["error"]["message"],
+            _error(lambda s: s.submit(PNG, options=options), straight).message,
+            _error(lambda s: s.submit(PNG, options=options), client).message,
+            _error_told(["submit", "page.png", "--option", "foo=1"])[0]["message"],
+        }
+    assert len(told) == 1
+    assert "use_doc_unwarping" in told.pop()
+
+
 def _codes(mistake: Mistake, straight: Producer, client: OcrFleetClient, address: str) -> dict[str, object]:
     _, ask, command, method, path, body, _ = mistake
     answer = httpx.request(method, address + path, json=body)
@@ -170,11 +186,21 @@ def _codes(mistake: Mistake, straight: Producer, client: OcrFleetClient, address
 
 
 def _code(ask: Callable[[Service], object], service: Service) -> str:
+    return _error(ask, service).code
+
+
+def _error(ask: Callable[[Service], object], service: Service) -> OcrFleetError:
     with pytest.raises(OcrFleetError) as refused:
         ask(service)
-    return refused.value.code
+    return refused.value
 
 
 def _told(command: list[str]) -> tuple[str, int]:
+    error, status = _error_told(command)
+    return error["code"], status
+
+
+def _error_told(command: list[str]) -> tuple[dict[str, str], int]:
     done = CliRunner().invoke(app, [*command, "--json"])
-    return json.loads(done.stdout)["error"]["code"], done.exit_code
+    error: dict[str, str] = json.loads(done.stdout)["error"]
+    return error, done.exit_code

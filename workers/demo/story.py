@@ -99,7 +99,8 @@ def _read_samples(client: OcrFleetClient, receiver: Receiver, results: Path) -> 
     samples = sample_documents()
     webhook = {"url": receiver.url}
     jobs = [client.submit(sample.data, filename=sample.name, webhook=webhook) for sample in samples]
-    ended = progress.follow(client, jobs, [sample.name for sample in samples], timeout_s=_JOB_S, quiet=False)
+    titles = [sample.name for sample in samples]
+    ended = progress.Watch(client, jobs).follow(titles, timeout_s=_JOB_S, quiet=False)
     return [_outcome(client, sample, job, results) for sample, job in zip(samples, ended, strict=True)]
 
 

@@ -61,11 +61,36 @@ def test_outputs_of_two_documents_of_one_name_are_two_files(page: Path, tmp_path
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.txt", "a.txt"]
 
 
-@pytest.mark.parametrize("flags", [["--outputs", "words", "--save_path", "out"], ["--outputs", "text"]])
+@pytest.mark.parametrize(
+    "flags",
+    [["--outputs", "words", "--save_path", "out"], ["--outputs", "pdf"], ["--outputs", "text", "--json"]],
+)
 def test_outputs_that_there_are_not_or_that_have_no_folder_are_refused(page: Path, flags: list[str]) -> None:
     outcome = runner.invoke(app, ["-i", str(page), *flags])
     assert outcome.exit_code == 2
     assert "error [invalid_request]: outputs:" in outcome.stderr
+
+
+def test_the_text_alone_is_printed_where_no_folder_is_named(page: Path) -> None:
+    outcome = runner.invoke(app, [str(page), "--outputs", "text"])
+    assert (outcome.exit_code, outcome.stdout) == (0, f"{LINES[0]}\n")
+    saved(page.parent, "other.png", page.read_bytes())
+    refused = runner.invoke(app, [str(page.parent), "--outputs", "text"])
+    assert (refused.exit_code, "2 documents" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("folder", ["/proc/none", "page.png", "page.png/in"])
+def test_a_folder_that_cannot_be_made_is_told_as_a_usage_error(page: Path, folder: str) -> None:
+    outcome = runner.invoke(app, ["-i", str(page), "--save_path", str(page.parent / folder)])
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith("error [invalid_request]: save_path: cannot write into ")
+
+
+def test_the_document_is_named_with_or_without_a_flag_and_once(page: Path) -> None:
+    by_flag, plain = (runner.invoke(app, [*named, str(page), "--json"]) for named in (["-i"], []))
+    assert json.loads(by_flag.stdout)[0]["rec_texts"] == json.loads(plain.stdout)[0]["rec_texts"]
+    assert runner.invoke(app, ["-i", str(page), str(page)]).exit_code == 2
+    assert runner.invoke(app, []).exit_code == 2
 
 
 def test_without_json_the_result_is_printed_as_the_reference_prints_it(page: Path) -> None:
@@ -126,7 +151,13 @@ def test_in_a_folder_the_others_are_still_read(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "flags",
-    [["--device", "cpu:0"], ["--text_det_thresh", "7"], ["--no_such"], ["--use_doc_unwarping", "perhaps"]],
+    [
+        ["--device", "cpu:0"],
+        ["--text_det_thresh", "7"],
+        ["--no_such"],
+        ["--use_doc_unwarping", "perhaps"],
+        ["--text_layer", "foo"],
+    ],
 )
 def test_a_wrong_flag_is_a_usage_error(page: Path, flags: list[str]) -> None:
     assert runner.invoke(app, ["-i", str(page), *flags]).exit_code == 2

@@ -70,3 +70,24 @@ def test_passwords_in_addresses_are_not_shown(data_dir: Path, monkeypatch: pytes
     assert "OCRFLEET_REDIS_URL=redis+sentinel://user:***@a:1,b/ocr/3?sentinel_password=***&db=1" in shown
     assert "OCRFLEET_BROKER_URL=redis://a:6379/0?password=***" in shown
     assert "hidden" not in shown
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OCRFLEET_REDIS_URL", "foo"),
+        ("OCRFLEET_REDIS_URL", "redis://:hidden-4@host:port/0"),
+        ("OCRFLEET_BROKER_URL", "hidden-4"),
+        ("OCRFLEET_SERVER", "foo"),
+        ("OCRFLEET_SERVER", "localhost:8080"),
+    ],
+)
+def test_an_address_that_is_none_is_a_usage_error_that_shows_how_to_write_one(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv("OCRFLEET_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("OCRFLEET_STORE_URL", (data_dir / "objects").as_uri())
+    monkeypatch.setenv(variable, value)
+    done = CliRunner().invoke(app, ["list"])
+    assert (done.exit_code, variable in done.stderr, "://host:" in done.stderr) == (2, True, True), done.output
+    assert "hidden" not in done.output
