@@ -148,9 +148,9 @@ class System:
         self._has_new_settings.set()
 
     def check(self) -> None:
-        """Raises: Unavailable when the embedded Redis is gone, which ends the system."""
-        if self._redis.url and not self._redis.is_running():
-            raise Unavailable(f"the embedded Redis stopped; see {self.data_dir / 'redis' / 'redis.log'}")
+        """Raises: Unavailable when the embedded Redis is gone for good, which ends the system."""
+        if self._redis.is_lost:
+            raise Unavailable(f"the embedded Redis stopped, and does not start again; see {self._redis.log}")
 
     def _watch(self) -> None:
         """Keep every part running, and look after the nodes. Runs in a thread of its own."""
@@ -164,6 +164,7 @@ class System:
 
         def look() -> None:
             nonlocal care, look_at
+            self._redis.watch()
             self._parts.watch()
             if self._has_new_settings.is_set():
                 self._has_new_settings.clear()
