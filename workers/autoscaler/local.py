@@ -17,6 +17,7 @@ from producer.contract.names import kind_of
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
 from producer.settings import load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.child_process import Spawner
 from workers.fleet.node_plans import core_share
 from workers.fleet.parts import Part, Parts, drain_s_for
@@ -80,14 +81,15 @@ def _use(part: Part, workers: list[FleetWorker]) -> int:
 
 def run_local_scaler(*, device: str, most: int) -> None:
     """`ocrfleet autoscale`: until SIGINT or SIGTERM, then drain. Raises: Unavailable, InvalidRequest."""
-    settings = load_settings()
+    settings, worker = load_settings(), WorkerSettings()
+    check_engine_options(settings, worker)
     configure_logs(settings.log_format)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     store = RedisJobStore(addresses(settings)[0])
     spawner = Spawner()
-    parts = Parts(spawner=spawner, drain_s=drain_s_for(WorkerSettings().stop_s))
+    parts = Parts(spawner=spawner, drain_s=drain_s_for(worker.stop_s))
     scaler = LocalScaler(parts=parts, fleet=store.fleet, device=device, most=most)
     try:
         go_round(scaler.step, name="scaler", every_s=_LOOK_S, stop=stopping)

@@ -13,6 +13,7 @@ from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.fleet import AUTO
 from producer.contract.names import kind_of
 from producer.settings import load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.devices import DEVICE, count_of, detect, exact
 from workers.fleet.pinning import NotVisible, visible_devices
 from workers.settings import WorkerSettings
@@ -27,7 +28,10 @@ def run_node(*, device: str, processes: int, role: str) -> None:
         device = detect(worker.device_dir)[0]
     try:
         pinned = node_environment(device=checked(device, worker), processes=processes, role=role)
-        addresses(load_settings())
+        settings = load_settings()
+        addresses(settings)
+        if role == "device":
+            check_engine_options(settings, worker)
     except (InvalidRequest, NotVisible) as error:
         _refuse(str(error), status=2)
     except Unavailable as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from producer.contract.errors import InvalidRequest
 from producer.settings import Settings
+from workers.engine_options import check_engine_options
 from workers.settings import AutoscaleSettings, WorkerSettings
 
 VARIABLE = "OCRFLEET_SETTINGS_FILE"
@@ -37,7 +38,8 @@ class SettingsFile:
         former = dict(os.environ)
         _set_environment({**_read(self._path), **self._given})
         try:
-            Settings(), WorkerSettings(), AutoscaleSettings()
+            check_engine_options(Settings(), WorkerSettings())
+            AutoscaleSettings()
         except InvalidRequest as error:
             _set_environment(former)
             raise InvalidRequest(f"{self._path}: {error.message}") from error

@@ -27,6 +27,7 @@ from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
 from producer.settings import RUNTIME_FILE, Settings, load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.care import Care, NodeSeen
 from workers.fleet.child_process import Spawner
 from workers.fleet.devices import detect
@@ -112,11 +113,14 @@ class System:
     def start(self) -> None:
         """Start every part and wait until the API is ready.
 
-        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device.
+        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device, or no
+        engine can be built with the options of the nodes.
         """
+        worker = WorkerSettings()
         for device in self._devices:
-            # A node checks it too. That it ends is only seen here if it does before the API is ready.
-            checked(device, WorkerSettings())
+            # A node checks these too. That it ends is only seen here if it does before the API is ready.
+            checked(device, worker)
+        check_engine_options(Settings(), worker)
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(self.data_dir)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()

@@ -43,7 +43,9 @@ def test_what_the_file_says_no_more_is_as_it_was(path: Path) -> None:
     [
         ("OCRFLEET_UNIT_PAGES=0\n", "OCRFLEET_UNIT_PAGES"),
         ("OCRFLEET_WORKER_LEASE_S=-1\n", "OCRFLEET_WORKER_LEASE_S"),
-        ("OCRFLEET_WORKER_CORES=many\n", "cores"),
+        ("OCRFLEET_WORKER_CORES=many\n", "OCRFLEET_WORKER_CORES: it must be a JSON list"),
+        ('OCRFLEET_WORKER_OPTIONS={"foo":1}\n', "OCRFLEET_WORKER_OPTIONS: unknown option 'foo'"),
+        ("OCRFLEET_WEBHOOK_SECRET=short\n", "OCRFLEET_WEBHOOK_SECRET: write"),
         ("# a\nexport OCRFLEET_UNIT_PAGES=3\n", "line 2"),
     ],
 )
