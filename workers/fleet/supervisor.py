@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -41,6 +41,7 @@ from workers.rounds import go_round
 from workers.settings import WorkerSettings
 
 _READY_S = 60.0
+_HEALTH_S = 3.0  # the API itself gives up a Redis that hangs after 2
 _WATCH_S, _CARE_S = 0.2, 2.0
 _IDLE_S = 3.0  # a node that reads nothing needs no more to end
 _SETTLED_S = 5.0  # API and io worker tell nobody that they work: they do if they have run for so long
@@ -72,6 +73,7 @@ class System:
         self._lock: TextIO | None = None  # held while this system has the data directory
         self._spawner = Spawner()
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
+        self.is_told_to_stop: Callable[[], bool] = lambda: False  # asked while a start waits, which it then ends
         self._extra = environment or {}
         self._environment: dict[str, str] = {}
         self._parts = Parts(
@@ -111,7 +113,7 @@ class System:
         self.stop()
 
     def start(self) -> None:
-        """Start every part and wait until the API is ready.
+        """Start every part and wait until the API is ready, or until told to stop.
 
         Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device, or no
         engine can be built with the options of the nodes.
@@ -241,18 +243,25 @@ class System:
         self._parts.start(name, command, self._environment | self._pinned[name])
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
+        deadline, why = time.monotonic() + _READY_S, "it did not answer"
         while time.monotonic() < deadline:
+            if self.is_told_to_stop():
+                return
+            time.sleep(0.05)
             for part in self._parts.running:
                 if not part.is_running:
                     raise Unavailable(f"{part.name} ended with status {part.process.returncode} while starting")
             try:
-                if httpx.get(f"{self.server}/health/ready", timeout=2, trust_env=False).is_success:
-                    return
+                answer = httpx.get(f"{self.server}/health/ready", timeout=_HEALTH_S, trust_env=False)
             except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise Unavailable(f"the API was not ready within {_READY_S:g} s")
+                continue
+            if answer.is_success:
+                return
+            why = _reason(answer)
+        redis_at, store_at = self._addresses["redis_url"].rpartition("@")[2], self._addresses["store_url"]
+        raise Unavailable(
+            f"the API was not ready within {_READY_S:g} s: {why}; Redis is {redis_at}, the object store {store_at}"
+        )
 
     def _webhook_secret(self) -> str:
         """The secret of this data directory; made once, so that receivers keep trusting it."""
@@ -272,6 +281,14 @@ class System:
 def _care() -> Care:
     worker = WorkerSettings()
     return Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
+
+
+def _reason(answer: httpx.Response) -> str:
+    """What the API says it lacks; the message of its error, where it is one of its own."""
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"it answered {answer.status_code}"
 
 
 def _locked(data_dir: Path) -> TextIO:
@@ -302,7 +319,7 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
     On SIGHUP the settings file is read again, and all parts are replaced by such with its settings.
     Raises: InvalidRequest, Unavailable.
     """
-    stopping: list[int] = []
+    stopping: list[int] = []  # no Event: a handler that sets one waits for ever while its thread waits for it
     changed = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
@@ -318,8 +335,10 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
         processes=processes,
         devices=devices.split(",") if devices else detect(WorkerSettings().device_dir),
     )
+    system.is_told_to_stop = lambda: bool(stopping)
     with system:
-        typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
+        if not stopping:
+            typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
         while not stopping:
             system.check()
             if changed.is_set():
