@@ -26,6 +26,7 @@ from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
+from producer.misspelt import warn_of_misspelt
 from producer.settings import RUNTIME_FILE, Settings, load_settings
 from workers.engine_options import check_engine_options
 from workers.fleet.care import Care, NodeSeen
@@ -38,7 +39,7 @@ from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.fleet.rolling import Roll
 from workers.fleet.settings_file import SettingsFile
 from workers.rounds import go_round
-from workers.settings import WorkerSettings
+from workers.settings import ALL_SETTINGS, WorkerSettings
 
 _READY_S = 60.0
 _HEALTH_S = 3.0  # the API itself gives up a Redis that hangs after 2
@@ -234,7 +235,8 @@ class System:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else self._webhook_secret()
         told = {**self._addresses, "webhook_secret": secret}
         named = {f"OCRFLEET_{name.upper()}": value for name, value in told.items()}
-        self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
+        own = {"OCRFLEET_DATA_DIR": str(self.data_dir), "OCRFLEET_WORKER_SUPERVISED": "true"}
+        self._environment = {**os.environ, **own, **named, **self._extra}
         self._write_private(RUNTIME_FILE, json.dumps({**told, "address": self.server, "pid": os.getpid()}))
 
     def _launch(self, name: str, arguments: list[str], pinned: dict[str, str] | None = None) -> None:
@@ -327,6 +329,7 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
     file.load()
     settings = Settings()
     configure_logs(settings.log_format)
+    warn_of_misspelt(os.environ, *ALL_SETTINGS)
     if settings.settings_file:  # without one, a terminal that is closed ends the system as it does other commands
         signal.signal(signal.SIGHUP, lambda *_: changed.set())
     system = System(
