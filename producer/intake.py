@@ -136,7 +136,7 @@ class Intake:
         put_manifest(self.objects, _waiting(new))
         try:
             submitted = self.jobs.submit(new)
-        except (IdempotencyMismatch, QueueFull, RateLimited, Refused):
+        except (IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused):
             self.objects.delete(names.job_prefix(new.id))
             raise
         if submitted.job_id != new.id:
