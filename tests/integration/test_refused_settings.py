@@ -19,7 +19,8 @@ def refused(arguments: tuple[str, ...], folder: Path, **settings: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OCRFLEET_")}
     data_dir = folder / "data"
     addresses = {} if arguments == UP else {"REDIS_URL": "redis://127.0.0.1:1/0", "STORE_URL": folder.as_uri()}
-    given = {f"OCRFLEET_{name}": value for name, value in {"DATA_DIR": str(data_dir), **addresses, **settings}.items()}
+    told = {"DATA_DIR": str(data_dir), **addresses, **settings}
+    given = {f"OCRFLEET_{name}": value for name, value in told.items()}
     command = [sys.executable, "-m", "workers", *arguments]
     done = subprocess.run(command, env=kept | given, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "Traceback" in done.stderr, data_dir.exists()) == (2, False, False), done.stderr
@@ -45,3 +46,9 @@ def test_a_secret_that_cannot_sign_is_not_repeated(arguments: tuple[str, ...], s
     said = refused(arguments, tmp_path, WEBHOOK_SECRET=secret)
     assert "OCRFLEET_WEBHOOK_SECRET: write `whsec_` and then Base64" in said
     assert "short" not in said
+
+
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in ("/proc/x", f"{tmp_path}/file", f"{tmp_path}/file/data"):
+        assert f"{folder} cannot be used" in refused(UP, tmp_path, DATA_DIR=folder)

@@ -116,15 +116,14 @@ class System:
     def start(self) -> None:
         """Start every part and wait until the API is ready, or until told to stop.
 
-        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device, or no
-        engine can be built with the options of the nodes.
+        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device, no
+        engine can be built with the options of the nodes, or the data directory cannot be written.
         """
         worker = WorkerSettings()
         for device in self._devices:
             # A node checks these too. That it ends is only seen here if it does before the API is ready.
             checked(device, worker)
         check_engine_options(Settings(), worker)
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _locked(self.data_dir)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
         self._addresses = {
@@ -294,11 +293,19 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def _locked(data_dir: Path) -> TextIO:
-    """A file that is ours until it is closed. Two systems would each rewrite the other's jobs away.
+    """A file that is ours until it is closed, in a folder that is made for it.
 
-    Raises: Unavailable: another system runs there.
+    Two systems would each rewrite the other's jobs away.
+
+    Raises: InvalidRequest: nothing can be written there; Unavailable: another system runs there.
     """
-    file = (data_dir / "lock").open("a")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (data_dir / "lock").open("a")
+    except OSError as error:
+        raise InvalidRequest(
+            f"{data_dir} cannot be used ({error.strerror}); choose another folder with --data-dir or OCRFLEET_DATA_DIR"
+        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
