@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from producer.recover import Recovery
 
 
+_ANSWER_S = 5.0  # somebody waits for the answer of a Producer, and can ask again
+
+
 def connect(settings: Settings | None = None) -> Producer:
     """A Producer on the Redis and the object store of the settings. Raises: Unavailable when none are set."""
     # Loaded here: who speaks HTTP to a server needs neither Celery nor Redis, and both are slow to import.
@@ -38,7 +41,8 @@ def connect(settings: Settings | None = None) -> Producer:
         remote=remote_rules(settings),
         refuses_unserved=settings.unserved == "refuse",
     )
-    return Producer(RedisJobStore(redis_url), connect_objects(settings), connect_queue(settings), limits)
+    store = RedisJobStore(redis_url, within_s=_ANSWER_S)
+    return Producer(store, connect_objects(settings), connect_queue(settings), limits)
 
 
 def remote_rules(settings: Settings) -> RemoteRules:

@@ -64,7 +64,8 @@ class Intake:
 
         The document and the manifest go to the store first, then one script creates the record, only then workers are
         told. A crash in between leaves either unreferenced bytes or a job that the reconciler rings for.
-        Raises: InvalidRequest, TooLarge, UnsupportedMedia, IdempotencyMismatch, RateLimited, Unavailable.
+        Raises: InvalidRequest, TooLarge, UnsupportedMedia, SourceForbidden, IdempotencyMismatch, RateLimited,
+        Unavailable.
         """
         self._check(submission)
         source = inspect_source(stream, filename=filename, max_bytes=self.limits.max_file_bytes)
@@ -75,7 +76,7 @@ class Intake:
     def accept_remote(self, remote: Remote, submission: Submission) -> Submitted:
         """Make a job of a document that an io worker will fetch; the caller rings.
 
-        Raises: the errors of `accept`, and SourceForbidden.
+        Raises: the errors of `accept`.
         """
         self._check(submission)
         if submission.request.reuse:
@@ -102,8 +103,10 @@ class Intake:
             raise InvalidRequest("an owner has at most 64 letters, digits, or . - _")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise InvalidRequest("an idempotency key has 1 to 128 letters, digits, or . : - _")
-        if submission.request.webhook and not self.limits.webhooks_signed:
-            raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
+        if webhook := submission.request.webhook:
+            if not self.limits.webhooks_signed:
+                raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")
+            self.limits.remote.check_webhook(webhook)
 
     def _new_job(self, submission: Submission, source: SourceInfo, remote: Remote | None) -> NewJob:
         request, owner = submission.request, submission.tenant.owner
@@ -133,7 +136,7 @@ class Intake:
         put_manifest(self.objects, _waiting(new))
         try:
             submitted = self.jobs.submit(new)
-        except (IdempotencyMismatch, QueueFull, RateLimited, Refused):
+        except (IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused):
             self.objects.delete(names.job_prefix(new.id))
             raise
         if submitted.job_id != new.id:

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from producer.addresses import is_inward_literal
 from producer.contract import names
 from producer.contract.errors import InvalidRequest, NotFound, SourceForbidden, TooLarge
-from producer.contract.jobs import SourceInfo
+from producer.contract.jobs import SourceInfo, WebhookRequest
 from producer.contract.ports import ObjectStore
 from producer.contract.sources import Remote, S3Source, UploadSource, UrlSource
 from producer.requests import parsed
@@ -20,7 +20,7 @@ _PORTS = (None, 80, 443)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemoteRules:
-    """Where documents may come from. buckets: those that `s3://` may name."""
+    """Where documents may come from, and where webhooks may go. buckets: those that `s3://` may name."""
 
     buckets: frozenset[str] = frozenset()
     allow_private_urls: bool = False
@@ -52,8 +52,26 @@ class RemoteRules:
             raise InvalidRequest(f"source.url: {host[:80]!r} can be no host's name; check the address") from error
         if parts.username is not None or parts.password is not None:
             raise InvalidRequest("source.url: an address with a user is not fetched; send the document")
-        if not self.allow_private_urls and (port not in _PORTS or is_inward_literal(host)):
+        if self.allow_private_urls:
+            return
+        if port not in _PORTS:
+            raise SourceForbidden(
+                f"source.url: nothing is fetched from port {port}, only from 80 and 443; use one of them, or send the "
+                "document"
+            )
+        if is_inward_literal(host):
             raise SourceForbidden()
+
+    def check_webhook(self, webhook: WebhookRequest) -> None:
+        """The address as it is written; what its name stands for is checked at each delivery.
+
+        Raises: SourceForbidden.
+        """
+        if not self.allow_private_urls and is_inward_literal((webhook.url.host or "").strip("[]")):
+            raise SourceForbidden(
+                "webhook.url: nothing is delivered to a private address; give a public one, or set "
+                "OCRFLEET_ALLOW_PRIVATE_URLS on the service"
+            )
 
 
 def parse_remote(text: str) -> UrlSource | S3Source | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import DAY_S
 from producer.contract.models import ProfileName
+from producer.webhook_secret import signers_of
 
 MIB = 1024 * 1024
 RUNTIME_FILE = "runtime.json"
@@ -37,11 +39,37 @@ class CheckedSettings(BaseSettings):
         prefix = self.model_config.get("env_prefix", "")
         try:
             super().__init__(**given)
-        except SettingsError as error:  # a list or a table that is no JSON
-            raise InvalidRequest(f"settings ({prefix}…): {error}") from None
         except ValidationError as error:
-            wrong = (f"{prefix}{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+            told = ((one["loc"], one["msg"].removeprefix("Value error, ")) for one in error.errors())
+            wrong = (f"{prefix}{'.'.join(map(str, loc)).upper()}: {message}" for loc, message in told)
             raise InvalidRequest(f"settings: {'; '.join(wrong)}") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in place of the environment, then the environment."""
+        return init_settings, _Environment(settings_cls)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, that says which of its lists and tables is no JSON."""
+
+    # Any: what pydantic takes from a variable.
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Raises: InvalidRequest."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            kind = "object" if get_origin(field.annotation) is dict else "list"
+            raise InvalidRequest(
+                f"settings: {self.env_prefix}{field_name.upper()}: it must be a JSON {kind}; mind the shell's quotes"
+            ) from None
 
 
 class Settings(CheckedSettings):
@@ -100,6 +128,13 @@ class Settings(CheckedSettings):
     )
     otlp_endpoint: str | None = Field(None, description="Traces of jobs go to this collector, OTLP over HTTP")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_secret_signs(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            signers_of(value.get_secret_value())
+        return value
 
 
 def load_settings() -> Settings:

@@ -11,13 +11,13 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import structlog
-from standardwebhooks import Webhook
 
 from producer.addresses import InwardAddress
 from producer.contract.errors import NotFound
 from producer.contract.ports import JobStore
 from producer.contract.webhooks import Delivery, DeliveryState, Outcome, event_body, retry_delay_s
 from producer.tracing import record_step
+from producer.webhook_secret import signers_of
 from workers.outside import INWARD, UNREACHABLE, Outside
 
 TIMEOUT_S = 20  # Standard Webhooks: 15 to 30 s
@@ -47,7 +47,7 @@ class WebhookDelivery:
     def __init__(self, store: JobStore, *, secret: str, allow_private_urls: bool) -> None:
         self._jobs = store.jobs
         self._outbox = store.outbox
-        self._signers = [Webhook(one) for one in secret.split()]
+        self._signers = signers_of(secret)
         self._outside = Outside(allow_private=allow_private_urls, timeout_s=TIMEOUT_S)
 
     def deliver(self, event_id: str) -> None:

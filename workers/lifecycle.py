@@ -30,6 +30,7 @@ from workers import failpoints
 from workers.autoscaler.observer import Observer, limits_of
 from workers.deliver import WebhookDelivery
 from workers.drain import Consumer, Drain
+from workers.engine_options import engine_options
 from workers.fleet.pinning import inside, pin_process
 from workers.heartbeat import LeaseTimes, PageBounds
 from workers.presence import Presence
@@ -95,7 +96,7 @@ class Child:
         self.presence.start()
         began = time.monotonic()
         build = _builder(worker, on_page=self.presence.page_read)
-        engines = Engines(build, _own_options(settings) | worker.options, most=worker.max_engines)
+        engines = Engines(build, engine_options(settings, worker), most=worker.max_engines)
         engine = engines.of(OcrOptions())
         loaded = time.monotonic()
         engine.warm_up()
@@ -242,17 +243,6 @@ def _fetcher(settings: Settings, worker: WorkerSettings, store: JobStore, queue:
         ),
         holder=process_name(),
     )
-
-
-def _own_options(settings: Settings) -> dict[str, object]:
-    """What the engines of every node are built with, unless a node's own options say otherwise."""
-    options = {
-        "profile": settings.profile,
-        "engine": settings.runtime,
-        "model_cache_dir": settings.model_dir,
-        "model_source": settings.model_source,
-    }
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _builder(worker: WorkerSettings, *, on_page: Callable[[Mapping[str, float]], None]) -> Build:

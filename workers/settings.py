@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from producer.settings import CheckedSettings
+from producer.settings import CheckedSettings, Settings
 from workers.fleet.devices import DEVICE_DIR
 
 
@@ -50,6 +50,7 @@ class WorkerSettings(CheckedSettings):
         "ocr_engine:OCREngine", pattern=r"^[\w.]+:\w+$", description="`module:factory`; tests name a stand-in"
     )
     alive_file: Path | None = Field(None, description="Touched while the node works: what a health check looks at")
+    supervised: bool = Field(False, description="Started by `ocrfleet up` or `autoscale`, which have warned already")
     failpoint: str = Field("", description="For tests: where this process stops, see workers/failpoints.py")
     failpoint_dir: Path | None = Field(None, description="For tests: where failpoints keep their counts")
     max_memory_per_child_kib: int = Field(6_000_000, ge=100_000, description="Children above this are replaced")
@@ -81,3 +82,6 @@ class AutoscaleSettings(CheckedSettings):
     cold_start_s: float = Field(30, ge=0, description="From asking for a worker until it reads: node, image, models")
     cool_down_s: float = Field(180, ge=0, description="How long fewer must have been enough before there are fewer")
     page_s: float = Field(1, gt=0, description="Of a page on one worker, until it is measured")
+
+
+ALL_SETTINGS = (Settings, WorkerSettings, AutoscaleSettings)

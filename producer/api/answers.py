@@ -9,12 +9,14 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFleetError, RateLimited, Unauthorized
 
 _JOB_FAILED_STATUS = {"cancelled": 409, "expired": 410}
 _RETRY_AFTER_S = 2
-_BAD_REQUEST = 400
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+_BAD_REQUEST, _WRONG_METHOD = 400, 405
 _log = structlog.get_logger(__name__)
 
 
@@ -44,6 +46,12 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     """What the framework refuses: an unknown path, a method that a path does not have, a body that it cannot parse."""
     if error.status_code == NotFound.http_status:
         return _answer(request, NotFound.http_status, NotFound.code, f"there is nothing at {request.url.path}")
+    if error.status_code == _WRONG_METHOD:
+        allowed = ", ".join(_methods_at(request))
+        message = f"{request.method} is not answered at {request.url.path}; use {allowed}"
+        answer = _answer(request, _WRONG_METHOD, InvalidRequest.code, message)
+        answer.headers["Allow"] = allowed
+        return answer
     status = InvalidRequest.http_status if error.status_code == _BAD_REQUEST else error.status_code
     answer = _answer(request, status, InvalidRequest.code, str(error.detail))
     answer.headers.update(error.headers or {})
@@ -53,6 +61,13 @@ async def http_error(request: Request, error: HTTPException) -> Response:
 async def unknown_error(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, request_id=_request_id(request), exc_info=error)
     return _answer(request, 500, "internal", "an unexpected error; it is logged under this request_id")
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Those that the path of a request has, over all its routes: the framework names those of the first."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    routes = request.app.routes
+    return [method for method, scope in scopes.items() if any(one.matches(scope)[0] is Match.FULL for one in routes)]
 
 
 def _answer(

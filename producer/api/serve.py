@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ from producer.api.guard import Access, is_loopback
 from producer.connect import connect
 from producer.contract.errors import InvalidRequest
 from producer.logs import configure_logs
+from producer.misspelt import warn_of_misspelt
 from producer.settings import Settings
 from producer.telemetry import export_traces
 
@@ -53,6 +55,8 @@ def serve(settings: Settings, *, host: str, port: int, fd: int | None = None) ->
             f"listening on {host}: without keys the API stays on loopback"
         )
     configure_logs(settings.log_format)
+    if fd is None:  # else it was started by who has said it
+        warn_of_misspelt(os.environ, Settings)
     stop_tracing = export_traces(settings.otlp_endpoint, service="ocrfleet-api")
     producer = connect(settings)
     app = create_app(producer, settings)

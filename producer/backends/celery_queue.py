@@ -10,11 +10,12 @@ import kombu.exceptions
 import redis
 from celery import Celery
 
-from producer.backends.redis_address import broker_of, client_of
+from producer.backends.redis_address import bounded_client, broker_of
 from producer.contract import names
 from producer.contract.errors import Unavailable
 
 KEY_PREFIX = "ocr:"  # kombu's keys, apart from the job store's
+_RING_S = 5.0  # what is not rung for, or kept, in this time is found by the reconciler, or rung for again
 
 
 def transport_options(visibility_timeout_s: float) -> dict[str, object]:
@@ -53,7 +54,7 @@ class CeleryQueue:
             # The record is written already and the reconciler publishes again: give up soon, not after a minute.
             task_publish_retry_policy={"max_retries": 2, "interval_start": 0, "interval_step": 0.2},
         )
-        self._redis = client_of(url, socket_timeout=5, socket_connect_timeout=5)
+        self._redis = bounded_client(url, within_s=_RING_S)
 
     def close(self) -> None:
         self._app.close()

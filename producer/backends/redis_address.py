@@ -9,21 +9,27 @@ Of a query, Sentinel URLs know `sentinel_username`, `sentinel_password`, and for
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from producer.contract.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 _SENTINEL_PORT = 26379
 _TLS = ("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_RETRIES = 2  # one rides over a dropped idle connection
+_CONNECT_S = 5.0
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +51,47 @@ class _Watched:
     server: Mapping[str, object]  # how the master wants to be spoken to
     tls: Mapping[str, str] | None
     sentinel: Mapping[str, object]  # how the Sentinels do
+
+
+class _RetryWithin(Retry):
+    """Tries again soon, but not once `begin_s` are over since the first try: a server that hangs costs each its time.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self, begin_s: float) -> None:
+        super().__init__(ExponentialBackoff(cap=0.5, base=0.05), retries=_RETRIES)
+        self._begin_s = begin_s
+
+    # Any, of what the failed call is told: the client has two forms of it.
+    def call_with_retry(
+        self,
+        do: Callable[[], _T],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> _T:
+        until = time.monotonic() + self._begin_s
+
+        def is_in_time(error: Exception) -> bool:
+            return time.monotonic() < until and (is_retryable is None or is_retryable(error))
+
+        return super().call_with_retry(do, fail, is_in_time, with_failure_count)
+
+
+def bounded_client(url: str, *, within_s: float, **options: object) -> redis.Redis:
+    """A client whose calls are answered, or fail, in about `within_s`: time for two tries of a server that hangs.
+
+    What it calls must be safe to repeat: an answer that was lost is asked for again. Raises: InvalidRequest.
+    """
+    try_s = within_s / 2
+    return client_of(
+        url,
+        socket_timeout=try_s,
+        socket_connect_timeout=min(try_s / 2, _CONNECT_S),
+        retry=_RetryWithin(1.5 * try_s),
+        **options,
+    )
 
 
 def client_of(url: str, **options: object) -> redis.Redis:

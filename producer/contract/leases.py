@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from producer.contract.errors import RateLimited
+from producer.contract.errors import InvalidRequest, RateLimited
 from producer.contract.jobs import JobError, JobRecord, JobRequest, JobState, SourceInfo
 from producer.contract.names import QUEUE_FETCH, queue_of
-from producer.contract.sources import Remote
+from producer.contract.sources import Remote, UploadSource
 
 _PAGES_LAND_S = 10  # a few pages on one processor
 
@@ -131,6 +131,11 @@ class NewJob:
         """Where its work is offered: to those who fetch, then to those who read."""
         return waiting_queue(self.request, self.source)
 
+    @property
+    def upload(self) -> str:
+        """The id of the upload that it takes away; '': none."""
+        return self.remote.upload_id if isinstance(self.remote, UploadSource) else ""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LostJob:
@@ -168,6 +173,15 @@ def too_many_pages(job: NewJob) -> RateLimited:
         f"{job.max_pages} pages of this owner's jobs are waiting or running, as many as it may have; "
         "try again when some have ended",
         retry_after_s=_PAGES_LAND_S,
+    )
+
+
+def upload_taken(job: NewJob, by: str) -> InvalidRequest:
+    """The refusal of a job whose upload is the document of another one, which has not ended."""
+    return InvalidRequest(
+        f"source.upload_id: upload {job.upload} is the document of job {by}, and each serves for one job; follow that "
+        "one, or send the document again",
+        details={"job_id": by},
     )
 
 

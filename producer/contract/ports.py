@@ -26,7 +26,8 @@ class Jobs(Protocol):
     def submit(self, job: NewJob) -> Submitted:
         """Create the job, or find the one that answers it; the same id again is the same job.
 
-        Raises: IdempotencyMismatch, QueueFull, RateLimited: the owner has too many pages in flight.
+        Raises: IdempotencyMismatch, QueueFull, RateLimited: the owner has too many pages in flight; InvalidRequest: its
+        upload is the document of another job, which has not ended.
         """
 
     def repeated(self, job: NewJob) -> Submitted | None:

@@ -124,6 +124,8 @@ def submit_until(client: OcrFleetClient, is_over: Callable[[], bool]) -> Iterato
     ("wrong", "event"),
     [
         ({"OCRFLEET_UNIT_PAGES": "many"}, "settings_refused"),
+        ({"OCRFLEET_MAX_PAGEZ": "3"}, "settings_refused"),
+        ({"OCRFLEET_WORKER_OPTIONS": '{"foo": 1}'}, "settings_refused"),
         ({"OCRFLEET_REDIS_URL": "redis://127.0.0.1:1/0"}, "settings_refused"),
         ({"OCRFLEET_WORKER_ENGINE": "tests.nowhere:Engine"}, "roll_given_up"),
     ],
@@ -137,3 +139,9 @@ def test_settings_that_cannot_be_leave_the_system_as_it_is(
     assert nodes(client) == former
     job = client.submit(document([sleep(0)]))
     assert client.wait(job.id, timeout_s=READY_S).status is JobState.SUCCEEDED
+
+
+def test_a_variable_that_is_no_setting_is_warned_of_once_and_not_by_every_part(up: Up, client: OcrFleetClient) -> None:
+    nodes(client)
+    assert DIR_VARIABLE in up.log.read_text()
+    assert up.says("setting_unknown") == 1

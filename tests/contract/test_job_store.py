@@ -10,7 +10,7 @@ from producer.contract.errors import Expired, IdempotencyMismatch, InvalidReques
 from producer.contract.jobs import JobError, JobState
 from producer.contract.leases import LeaseState, Plan, SubmitOutcome, Worker
 from producer.contract.names import queues_served_by
-from producer.contract.sources import UrlSource
+from producer.contract.sources import UploadSource, UrlSource
 from tests.contract.job_stores import CPU, SOURCE, JobStores, new_job
 
 UNREADABLE = JobError(code="unreadable_document", message="broken")
@@ -104,6 +104,24 @@ def test_the_same_submission_sent_twice_is_one_job_and_disturbs_nobody_who_works
     assert stores.leases.heartbeat(lease, lease_s=60).state is LeaseState.HELD
     keyed = new_job(key="k", fingerprint="f")
     assert [stores.jobs.submit(keyed).outcome for _ in range(2)] == [SubmitOutcome.CREATED] * 2
+
+
+def test_an_upload_is_the_document_of_one_job_until_that_has_ended(stores: JobStores) -> None:
+    upload = UploadSource(upload_id="0" * 32)
+    first = new_job(remote=upload, key="k", fingerprint="f")
+    for _ in range(2):
+        assert stores.jobs.submit(first).outcome is SubmitOutcome.CREATED  # the answer was lost
+    assert stores.jobs.submit(new_job(remote=upload, key="k", fingerprint="f")).job_id == first.id
+    with pytest.raises(InvalidRequest, match="serves for one job") as refused:
+        stores.jobs.submit(new_job(remote=upload))
+    assert refused.value.details == {"job_id": first.id}
+    for other in (new_job(remote=upload, owner="b"), new_job(remote=UploadSource(upload_id="1" * 32))):
+        assert stores.jobs.submit(other).outcome is SubmitOutcome.CREATED
+    stores.jobs.cancel(first.id)
+    assert stores.jobs.submit(new_job(remote=upload)).outcome is SubmitOutcome.CREATED
+    stores.jobs.forget(first.id)
+    with pytest.raises(InvalidRequest, match="serves for one job"):
+        stores.jobs.submit(new_job(remote=upload))
 
 
 def test_another_owner_may_use_the_same_idempotency_key(stores: JobStores) -> None:

@@ -29,6 +29,7 @@ from producer.contract.leases import Worker
 from producer.contract.ports import JobStore, ObjectStore
 from producer.direct import Producer
 from producer.intake import ProducerLimits
+from producer.remote import RemoteRules
 from producer.settings import load_settings
 from tests.faults.caseload import FILENAME, FaultlessRun
 from tests.faults.collect import Collector, settled
@@ -58,7 +59,12 @@ LIMITS = ProcessLimits(
     page=PageBounds(timeout_s=60, memory_bytes=8 << 30, load_s=60),
 )
 _PRODUCER_LIMITS = ProducerLimits(
-    max_file_bytes=64 << 20, max_open_jobs=1000, job_ttl_s=3600, result_ttl_s=3600, webhooks_signed=True
+    max_file_bytes=64 << 20,
+    max_open_jobs=1000,
+    job_ttl_s=3600,
+    result_ttl_s=3600,
+    webhooks_signed=True,
+    remote=RemoteRules(allow_private_urls=True),  # receivers are on this machine
 )
 
 

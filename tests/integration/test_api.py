@@ -310,6 +310,14 @@ def test_a_webhook_needs_a_secret_to_sign_with(store: RedisJobStore, redis_url: 
         unsigned.submit(PNG, webhook={"url": "https://example.org"})
 
 
+@pytest.mark.parametrize(("path", "allowed"), [("/v1/jobs", "GET, POST"), ("/v1/jobs/0", "DELETE, GET")])
+def test_a_method_that_a_path_has_not_is_told_which_ones_it_has(http: httpx.Client, path: str, allowed: str) -> None:
+    answer = http.put(path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    error = answer.json()["error"]
+    assert (error["code"], error["message"]) == ("invalid_request", f"PUT is not answered at {path}; use {allowed}")
+
+
 def test_health_tells_live_from_ready(http: httpx.Client) -> None:
     assert http.get("/health/live").json() == {"status": "live"}
     assert http.get("/health/ready").json() == {"status": "ready"}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import redis
+from pydantic import SecretStr
 
 from producer.backends.celery_queue import CeleryQueue
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
+from producer.connect import connect
 from producer.direct import Producer
 from producer.settings import Settings
+from tests.acceptance.conftest import SECRET
 from tests.contract.job_stores import CPU
 from tests.integration.conftest import LIMITS
 from tests.integration.serving import PNG, serving, taken
@@ -172,3 +178,35 @@ def test_a_busy_script_makes_the_others_wait_and_then_they_go_on(
     api.check_unavailable(("GET", "/v1/jobs/{job}"), ("POST", "/v1/jobs"), ("GET", "/health/ready"))
     admin.script_kill()
     api.check_goes_on()
+
+
+@pytest.fixture
+def shipped(admin: redis.Redis, server: RedisServer, tmp_path: Path) -> Iterator[Api]:
+    """The API wired as `ocrfleet api` is."""
+    settings = Settings(redis_url=server.url, store_url=tmp_path.as_uri(), webhook_secret=SecretStr(SECRET))
+    producer = connect(settings)
+    with serving(producer, settings) as address, httpx.Client(base_url=address, timeout=60) as http:
+        yield Api(http)
+    producer.close()
+
+
+@pytest.mark.parametrize(("path", "within_s"), [("/v1/jobs/{job}", 6.0), ("/health/ready", 2.0)])
+def test_redis_that_hangs_is_given_up_in_seconds_and_then_it_goes_on(
+    shipped: Api, server: RedisServer, path: str, within_s: float
+) -> None:
+    server.pause()
+    began = time.monotonic()
+    shipped.check_unavailable(("GET", path))
+    took_s = time.monotonic() - began
+    server.resume()
+    shipped.check_goes_on()
+    assert took_s < within_s
+
+
+def test_redis_that_hangs_for_a_moment_is_waited_for(shipped: Api, server: RedisServer) -> None:
+    server.pause()
+    thaw = threading.Timer(3.5, server.resume)  # longer than one try
+    thaw.start()
+    answer = shipped.call("GET", "/v1/jobs/{job}")
+    thaw.join()
+    assert answer.status_code == 200, answer.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -40,9 +41,8 @@ INWARD_URLS = [
     "http://[fd00:ec2::254]/latest/",
     "http://224.0.0.1/a.png",
     "http://[ff02::1]/a.png",
-    "http://1.1.1.1:22/a.png",
-    "http://example.org:6379/",
 ]
+OTHER_PORTS = ["http://1.1.1.1:22/a.png", "https://example.org:8443/a.png"]
 
 
 @pytest.mark.parametrize("url", INWARD_URLS)
@@ -51,6 +51,33 @@ def test_an_address_inside_is_refused_at_submission(fetching: Fetching, url: str
     with pytest.raises(SourceForbidden):
         closed.submit(url)
     assert list(fetching.objects.keys("jobs/")) == []
+
+
+@pytest.mark.parametrize("url", OTHER_PORTS)
+def test_another_port_is_refused_at_submission_with_those_that_are_not(fetching: Fetching, url: str) -> None:
+    closed = Producer(fetching.store, fetching.objects, fetching.bells, closed_limits())
+    port = url.split(":")[2].partition("/")[0]
+    with pytest.raises(SourceForbidden, match=f"from port {port}, only from 80 and 443"):
+        closed.submit(url)
+
+
+@pytest.mark.parametrize("url", INWARD_URLS)
+def test_a_webhook_to_an_address_inside_is_refused_at_submission_unless_it_is_allowed(
+    fetching: Fetching, url: str
+) -> None:
+    closed = Producer(fetching.store, fetching.objects, fetching.bells, closed_limits())
+    for source in (PNG, "https://example.org/a.png"):
+        with pytest.raises(SourceForbidden, match=r"webhook\.url"):
+            closed.submit(source, webhook={"url": url})
+    assert list(fetching.objects.keys("jobs/")) == []
+    opened = replace(closed_limits(), remote=RemoteRules(allow_private_urls=True))
+    Producer(fetching.store, fetching.objects, fetching.bells, opened).submit(PNG, webhook={"url": url})
+
+
+def test_a_webhook_to_a_name_or_to_any_port_outside_is_taken(fetching: Fetching) -> None:
+    closed = Producer(fetching.store, fetching.objects, fetching.bells, closed_limits())
+    for url in ("https://example.org:8443/hook", "http://1.1.1.1:9000/"):
+        closed.submit(PNG, webhook={"url": url})
 
 
 NO_ADDRESSES = [

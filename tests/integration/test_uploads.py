@@ -63,6 +63,20 @@ def test_an_upload_that_is_submitted_again_under_its_key_is_the_same_job(fetchin
         producer.submit_remote(source, JobRequest())
 
 
+def test_an_upload_that_waits_to_be_fetched_is_no_other_jobs(fetching: Fetching) -> None:
+    producer = fetching.producer
+    upload = producer.uploads.create()
+    producer.uploads.put(upload.upload_id, io.BytesIO(PNG))
+    source = UploadSource(upload_id=upload.upload_id)
+    job, _ = producer.submit_remote(source, JobRequest())
+    with pytest.raises(InvalidRequest, match=f"document of job {job.id}"):
+        producer.submit_remote(source, JobRequest())
+    assert {key.split("/")[1] for key in fetching.objects.keys("jobs/")} == {job.id}
+    fetching.fetch()
+    with pytest.raises(InvalidRequest, match="there is no upload"):
+        producer.submit_remote(source, JobRequest())
+
+
 def test_an_upload_of_another_owner_is_not_there(fetching: Fetching) -> None:
     mine, theirs = (fetching.producer.of(Tenant(owner=owner)) for owner in ("a", "b"))
     upload = mine.uploads.create()

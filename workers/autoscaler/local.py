@@ -16,12 +16,14 @@ from producer.contract.fleet import FleetWorker, WorkerState
 from producer.contract.names import kind_of
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
+from producer.misspelt import warn_of_misspelt
 from producer.settings import load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.child_process import Spawner
 from workers.fleet.node_plans import core_share
 from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.rounds import go_round
-from workers.settings import WorkerSettings
+from workers.settings import ALL_SETTINGS, WorkerSettings
 
 _LOOK_S = 1.0
 _log = structlog.get_logger(__name__)
@@ -62,8 +64,9 @@ class LocalScaler:
         free = [slot for slot in range(self.most) if self._name(slot) not in taken]
         for slot in free[:count]:
             arguments = [sys.executable, "-m", "workers", "worker", "--device", self.device]
-            environment = core_share(slot, self.most) if self.device == "cpu" else {}
-            self.parts.start(self._name(slot), arguments, {**os.environ, **environment})
+            cores = core_share(slot, self.most) if self.device == "cpu" else {}
+            environment = {**os.environ, "OCRFLEET_WORKER_SUPERVISED": "true", **cores}
+            self.parts.start(self._name(slot), arguments, environment)
             _log.info("node_started", node=self._name(slot))
 
     def _name(self, slot: int) -> str:
@@ -80,14 +83,16 @@ def _use(part: Part, workers: list[FleetWorker]) -> int:
 
 def run_local_scaler(*, device: str, most: int) -> None:
     """`ocrfleet autoscale`: until SIGINT or SIGTERM, then drain. Raises: Unavailable, InvalidRequest."""
-    settings = load_settings()
+    settings, worker = load_settings(), WorkerSettings()
+    check_engine_options(settings, worker)
     configure_logs(settings.log_format)
+    warn_of_misspelt(os.environ, *ALL_SETTINGS)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     store = RedisJobStore(addresses(settings)[0])
     spawner = Spawner()
-    parts = Parts(spawner=spawner, drain_s=drain_s_for(WorkerSettings().stop_s))
+    parts = Parts(spawner=spawner, drain_s=drain_s_for(worker.stop_s))
     scaler = LocalScaler(parts=parts, fleet=store.fleet, device=device, most=most)
     try:
         go_round(scaler.step, name="scaler", every_s=_LOOK_S, stop=stopping)

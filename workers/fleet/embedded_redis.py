@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,19 +13,29 @@ import redis
 
 from producer.contract.errors import Unavailable
 from workers.fleet.child_process import Spawner
+from workers.fleet.parts import Part, Parts
 
-_START_S = 20.0
+_START_S, _STOP_S = 20.0, 15.0
 _TRIES = 3
+_MAX_RESTARTS = 4  # the last one 11 s after the first: a port that somebody has for a moment is free again
 
 
 class EmbeddedRedis:
-    """One server process. Data survive under `data_dir`/redis; the port and the password are new each time."""
+    """One server process. Data survive under `data_dir`/redis; the port and the password are new with each `start`.
+
+    What crashes later comes back with both, and with the data: its clients only have to try again.
+    """
 
     def __init__(self, data_dir: Path, spawner: Spawner) -> None:
         self._dir = data_dir / "redis"
-        self._spawner = spawner
-        self._process: subprocess.Popen[bytes] | None = None
+        self._parts = Parts(spawner=spawner, output=self.log, drain_s=_STOP_S, max_restarts=_MAX_RESTARTS)
+        self._part: Part | None = None
         self.url = ""
+
+    @property
+    def log(self) -> Path:
+        """What the server writes."""
+        return self._dir / "redis.log"
 
     def start(self) -> None:
         """Start and wait until it answers. Raises: Unavailable."""
@@ -36,31 +45,29 @@ class EmbeddedRedis:
             port, password = _free_port(), secrets.token_urlsafe(24)
             self.url = f"redis://:{password}@127.0.0.1:{port}/0"
             command = [binary, self._write_config(port, password)]
-            self._process = self._spawner.spawn(command, output=self._dir / "redis.log")
-            if self._answers():
+            self._part = self._parts.start("embedded redis", command, os.environ)
+            if self._answers(self._part):
                 return
             self.stop()
-        raise Unavailable(f"the embedded Redis does not start; see {self._dir / 'redis.log'}")
+        raise Unavailable(f"the embedded Redis does not start; see {self.log}")
 
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    @property
+    def is_lost(self) -> bool:
+        """Whether it stopped and cannot be started again."""
+        return self._part is not None and self._part.is_lost
+
+    def watch(self) -> None:
+        """One look: start it again if it crashed and its time has come; does not wait until it answers."""
+        self._parts.watch()
 
     def stop(self) -> None:
         """Stop, with everything on disk; safe to repeat."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        self._parts.stop()
 
-    def _answers(self) -> bool:
+    def _answers(self, part: Part) -> bool:
         deadline = time.monotonic() + _START_S
         with redis.Redis.from_url(self.url) as client:
-            while self.is_running() and time.monotonic() < deadline:
+            while part.is_running and time.monotonic() < deadline:
                 try:
                     client.ping()
                 except redis.exceptions.ConnectionError:  # BusyLoadingError is one
@@ -77,7 +84,7 @@ class EmbeddedRedis:
             f"port {port}",
             f"requirepass {password}",
             f'dir "{self._dir}"',
-            f'logfile "{self._dir / "redis.log"}"',
+            f'logfile "{self.log}"',
             "daemonize no",
             # An accepted job is on disk before it is answered.
             "appendonly yes",

@@ -12,10 +12,12 @@ from producer.contract import names
 from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.fleet import AUTO
 from producer.contract.names import kind_of
+from producer.misspelt import warn_of_misspelt
 from producer.settings import load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.devices import DEVICE, count_of, detect, exact
 from workers.fleet.pinning import NotVisible, visible_devices
-from workers.settings import WorkerSettings
+from workers.settings import ALL_SETTINGS, WorkerSettings
 
 
 def run_node(*, device: str, processes: int, role: str) -> None:
@@ -23,11 +25,16 @@ def run_node(*, device: str, processes: int, role: str) -> None:
     if role not in ("device", "io"):
         _refuse(f"--role is `device` or `io`, not {role!r}", status=2)
     worker = WorkerSettings()
+    if not worker.supervised:
+        warn_of_misspelt(os.environ, *ALL_SETTINGS)
     if device == AUTO:
         device = detect(worker.device_dir)[0]
     try:
         pinned = node_environment(device=checked(device, worker), processes=processes, role=role)
-        addresses(load_settings())
+        settings = load_settings()
+        addresses(settings)
+        if role == "device":
+            check_engine_options(settings, worker)
     except (InvalidRequest, NotVisible) as error:
         _refuse(str(error), status=2)
     except Unavailable as error:

@@ -38,6 +38,7 @@ class Part:
     start_at: float = 0.0
     kill_at: float = 0.0  # it was told to stop, and is killed then
     is_leaving: bool = False  # it is not started again
+    is_lost: bool = False  # it crashed too often in a row: neither is it
 
     @property
     def is_running(self) -> bool:
@@ -60,13 +61,15 @@ class Parts:
     """The processes of one machine. Used by one thread at a time.
 
     `spawner` starts them; what they print goes to `output`, or comes out here; `keep_fds` are handed down. What still
-    runs `drain_s` after it was told to stop is killed.
+    runs `drain_s` after it was told to stop is killed. What crashed once more than `max_restarts` in a row is lost;
+    None: nothing ever is.
     """
 
     spawner: Spawner
     output: Path | None = None
     keep_fds: Sequence[int] = ()
     drain_s: float = DRAIN_S
+    max_restarts: int | None = None
     clock: Callable[[], float] = time.monotonic
     running: list[Part] = field(default_factory=list)
 
@@ -97,7 +100,7 @@ class Parts:
                     part.process.kill()
             elif part.is_leaving:
                 self.running.remove(part)
-            else:
+            elif not part.is_lost:
                 self._start_again(part, now)
 
     def stop(self) -> None:
@@ -119,6 +122,10 @@ class Parts:
         if not part.start_at:
             if was_asked or now - part.started_at >= _STEADY_S:
                 part.crashes = 0
+            if self.max_restarts is not None and part.crashes >= self.max_restarts:
+                part.is_lost = True
+                _log.error("part_lost", part=part.name, status=part.process.returncode, restarts=part.crashes)
+                return
             delay_s = 0.0 if was_asked else min(2.0 ** min(part.crashes, _DOUBLINGS) - 1, _BACKOFF_MAX_S)
             part.start_at = now + delay_s
             if not was_asked:

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from producer.contract.errors import InvalidRequest
+from producer.misspelt import misspelt
 from producer.settings import Settings
-from workers.settings import AutoscaleSettings, WorkerSettings
+from workers.engine_options import check_engine_options
+from workers.settings import ALL_SETTINGS, AutoscaleSettings, WorkerSettings
 
 VARIABLE = "OCRFLEET_SETTINGS_FILE"
 _LINE = re.compile(r"([A-Za-z_]\w*)=(.*)")
@@ -34,10 +36,14 @@ class SettingsFile:
         """
         if self._path is None:
             return
-        former = dict(os.environ)
-        _set_environment({**_read(self._path), **self._given})
+        former, found = dict(os.environ), _read(self._path)
+        for name, meant in misspelt(found, *ALL_SETTINGS).items():
+            advice = f"did you mean {meant}?" if meant else "`ocrfleet settings` lists them"
+            raise InvalidRequest(f"{self._path}: {name} is no setting; {advice}")
+        _set_environment({**found, **self._given})
         try:
-            Settings(), WorkerSettings(), AutoscaleSettings()
+            check_engine_options(Settings(), WorkerSettings())
+            AutoscaleSettings()
         except InvalidRequest as error:
             _set_environment(former)
             raise InvalidRequest(f"{self._path}: {error.message}") from error

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -26,7 +26,9 @@ from producer.contract.errors import InvalidRequest, Unavailable
 from producer.contract.fleet import WorkerState
 from producer.contract.ports import Fleet
 from producer.logs import configure_logs
+from producer.misspelt import warn_of_misspelt
 from producer.settings import RUNTIME_FILE, Settings, load_settings
+from workers.engine_options import check_engine_options
 from workers.fleet.care import Care, NodeSeen
 from workers.fleet.child_process import Spawner
 from workers.fleet.devices import detect
@@ -37,9 +39,10 @@ from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.fleet.rolling import Roll
 from workers.fleet.settings_file import SettingsFile
 from workers.rounds import go_round
-from workers.settings import WorkerSettings
+from workers.settings import ALL_SETTINGS, WorkerSettings
 
 _READY_S = 60.0
+_HEALTH_S = 3.0  # the API itself gives up a Redis that hangs after 2
 _WATCH_S, _CARE_S = 0.2, 2.0
 _IDLE_S = 3.0  # a node that reads nothing needs no more to end
 _SETTLED_S = 5.0  # API and io worker tell nobody that they work: they do if they have run for so long
@@ -71,6 +74,7 @@ class System:
         self._lock: TextIO | None = None  # held while this system has the data directory
         self._spawner = Spawner()
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
+        self.is_told_to_stop: Callable[[], bool] = lambda: False  # asked while a start waits, which it then ends
         self._extra = environment or {}
         self._environment: dict[str, str] = {}
         self._parts = Parts(
@@ -110,14 +114,16 @@ class System:
         self.stop()
 
     def start(self) -> None:
-        """Start every part and wait until the API is ready.
+        """Start every part and wait until the API is ready, or until told to stop.
 
-        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device.
+        Raises: Unavailable: also, another system runs in the data directory; InvalidRequest: no such device, no
+        engine can be built with the options of the nodes, or the data directory cannot be written.
         """
+        worker = WorkerSettings()
         for device in self._devices:
-            # A node checks it too. That it ends is only seen here if it does before the API is ready.
-            checked(device, WorkerSettings())
-        self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # A node checks these too. That it ends is only seen here if it does before the API is ready.
+            checked(device, worker)
+        check_engine_options(Settings(), worker)
         self._lock = _locked(self.data_dir)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
         self._addresses = {
@@ -148,9 +154,9 @@ class System:
         self._has_new_settings.set()
 
     def check(self) -> None:
-        """Raises: Unavailable when the embedded Redis is gone, which ends the system."""
-        if self._redis.url and not self._redis.is_running():
-            raise Unavailable(f"the embedded Redis stopped; see {self.data_dir / 'redis' / 'redis.log'}")
+        """Raises: Unavailable when the embedded Redis is gone for good, which ends the system."""
+        if self._redis.is_lost:
+            raise Unavailable(f"the embedded Redis stopped, and does not start again; see {self._redis.log}")
 
     def _watch(self) -> None:
         """Keep every part running, and look after the nodes. Runs in a thread of its own."""
@@ -164,6 +170,7 @@ class System:
 
         def look() -> None:
             nonlocal care, look_at
+            self._redis.watch()
             self._parts.watch()
             if self._has_new_settings.is_set():
                 self._has_new_settings.clear()
@@ -227,7 +234,8 @@ class System:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else self._webhook_secret()
         told = {**self._addresses, "webhook_secret": secret}
         named = {f"OCRFLEET_{name.upper()}": value for name, value in told.items()}
-        self._environment = {**os.environ, "OCRFLEET_DATA_DIR": str(self.data_dir), **named, **self._extra}
+        own = {"OCRFLEET_DATA_DIR": str(self.data_dir), "OCRFLEET_WORKER_SUPERVISED": "true"}
+        self._environment = {**os.environ, **own, **named, **self._extra}
         self._write_private(RUNTIME_FILE, json.dumps({**told, "address": self.server, "pid": os.getpid()}))
 
     def _launch(self, name: str, arguments: list[str], pinned: dict[str, str] | None = None) -> None:
@@ -236,18 +244,25 @@ class System:
         self._parts.start(name, command, self._environment | self._pinned[name])
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + _READY_S
+        deadline, why = time.monotonic() + _READY_S, "it did not answer"
         while time.monotonic() < deadline:
+            if self.is_told_to_stop():
+                return
+            time.sleep(0.05)
             for part in self._parts.running:
                 if not part.is_running:
                     raise Unavailable(f"{part.name} ended with status {part.process.returncode} while starting")
             try:
-                if httpx.get(f"{self.server}/health/ready", timeout=2, trust_env=False).is_success:
-                    return
+                answer = httpx.get(f"{self.server}/health/ready", timeout=_HEALTH_S, trust_env=False)
             except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise Unavailable(f"the API was not ready within {_READY_S:g} s")
+                continue
+            if answer.is_success:
+                return
+            why = _reason(answer)
+        redis_at, store_at = self._addresses["redis_url"].rpartition("@")[2], self._addresses["store_url"]
+        raise Unavailable(
+            f"the API was not ready within {_READY_S:g} s: {why}; Redis is {redis_at}, the object store {store_at}"
+        )
 
     def _webhook_secret(self) -> str:
         """The secret of this data directory; made once, so that receivers keep trusting it."""
@@ -269,12 +284,28 @@ def _care() -> Care:
     return Care(stall_s=worker.stall_s, start_s=worker.start_s, max_age_s=worker.max_age_s)
 
 
-def _locked(data_dir: Path) -> TextIO:
-    """A file that is ours until it is closed. Two systems would each rewrite the other's jobs away.
+def _reason(answer: httpx.Response) -> str:
+    """What the API says it lacks; the message of its error, where it is one of its own."""
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"it answered {answer.status_code}"
 
-    Raises: Unavailable: another system runs there.
+
+def _locked(data_dir: Path) -> TextIO:
+    """A file that is ours until it is closed, in a folder that is made for it.
+
+    Two systems would each rewrite the other's jobs away.
+
+    Raises: InvalidRequest: nothing can be written there; Unavailable: another system runs there.
     """
-    file = (data_dir / "lock").open("a")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (data_dir / "lock").open("a")
+    except OSError as error:
+        raise InvalidRequest(
+            f"{data_dir} cannot be used ({error.strerror}); choose another folder with --data-dir or OCRFLEET_DATA_DIR"
+        ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -297,7 +328,7 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
     On SIGHUP the settings file is read again, and all parts are replaced by such with its settings.
     Raises: InvalidRequest, Unavailable.
     """
-    stopping: list[int] = []
+    stopping: list[int] = []  # no Event: a handler that sets one waits for ever while its thread waits for it
     changed = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
@@ -305,6 +336,7 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
     file.load()
     settings = Settings()
     configure_logs(settings.log_format)
+    warn_of_misspelt(os.environ, *ALL_SETTINGS)
     if settings.settings_file:  # without one, a terminal that is closed ends the system as it does other commands
         signal.signal(signal.SIGHUP, lambda *_: changed.set())
     system = System(
@@ -313,8 +345,10 @@ def run_until_stopped(*, devices: str | None, processes: int, port: int, data_di
         processes=processes,
         devices=devices.split(",") if devices else detect(WorkerSettings().device_dir),
     )
+    system.is_told_to_stop = lambda: bool(stopping)
     with system:
-        typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
+        if not stopping:
+            typer.echo(f"OCRFleet is up: {system.server} (API and /docs), data in {system.data_dir}; Ctrl-C stops it")
         while not stopping:
             system.check()
             if changed.is_set():

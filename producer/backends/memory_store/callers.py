@@ -6,7 +6,7 @@ from producer.backends.memory_store.state import CANCELLED, Entry, State
 from producer.contract.changes import Change, Changes
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages, upload_taken
 from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.webhooks import DeliveryState, event_id
 
@@ -29,6 +29,9 @@ class MemoryJobs:
             answer = self.repeated(job) or self._reused(job)
             if answer:
                 return answer
+            taker = state.uploads.get((job.owner, job.upload)) if job.upload else None
+            if taker in state.jobs and not state.jobs[taker].state.is_terminal:
+                raise upload_taken(job, taker)
             if sum(one.looked_at for one in state.jobs.values()) >= job.max_open:
                 raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
             if job.max_pages is not None and state.in_flight(job.owner) >= job.max_pages:
@@ -39,6 +42,8 @@ class MemoryJobs:
             state.jobs[job.id] = entry
             if job.idempotency_key:
                 state.idempotency[job.owner, job.idempotency_key] = (job.id, job.fingerprint)
+            if job.upload:
+                state.uploads[job.owner, job.upload] = job.id
             state.changed(entry)
             return Submitted(job_id=job.id, outcome=SubmitOutcome.CREATED, ring=state.offer(entry))
 

@@ -160,6 +160,7 @@ class State:
         self.now = now
         self.jobs: dict[str, Entry] = {}
         self.idempotency: dict[tuple[str, str], tuple[str, str]] = {}
+        self.uploads: dict[tuple[str, str], str] = {}
         self.reuse: dict[str, str] = {}
         # (queue, priority) -> owner -> job -> when it took its place in the line
         self.ready: dict[tuple[str, str], dict[str, dict[str, int]]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from producer.backends.redis_store.connection import PREFIX, Connection
+from producer.backends.redis_store.connection import PATIENT_S, PREFIX, Connection
 from producer.backends.redis_store.fleet import RedisFleet
 from producer.backends.redis_store.jobs import RedisJobs
 from producer.backends.redis_store.keys import RedisKeys
@@ -16,11 +16,12 @@ __all__ = ["PREFIX", "RedisJobStore"]
 class RedisJobStore:
     """Jobs, leases, upkeep, webhook outbox, API keys and fleet in one Redis database. Safe to share between threads.
 
-    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only.
+    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only, or has hung for
+    `within_s`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._connection = Connection(url)
+    def __init__(self, url: str, *, within_s: float = PATIENT_S) -> None:
+        self._connection = Connection(url, within_s=within_s)
         self.jobs = RedisJobs(self._connection)
         self.leases = RedisLeases(self._connection)
         self.upkeep = RedisUpkeep(self._connection)

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from importlib.resources import files
 
 import redis
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 
-from producer.backends.redis_address import client_of
+from producer.backends.redis_address import bounded_client
 from producer.contract.errors import Refused, Unavailable
 
 PREFIX = "ocrfleet:"
+PATIENT_S = 30.0  # for who has nobody waiting for an answer, and would lose work
 _PING_MS = 60_000
+_PING_WITHIN_S = 1.8  # with what else it takes to answer, in 2 s
 _NO_EVICTION = "noeviction"
 # The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
 _TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
@@ -31,29 +31,25 @@ _SCRIPTS = (
 class Connection:
     """Runs the job store's scripts. Safe to share between threads.
 
-    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only.
+    Every method raises `Unavailable` (retryable) while Redis is down, full, loading or read-only, or hangs: then
+    after about `within_s`, and `ping` after 2 s.
     """
 
-    def __init__(self, url: str) -> None:
-        # Timeouts bound every call; one quick retry rides over a dropped idle connection. Scripts are safe to repeat.
-        self.client = client_of(
-            url,
-            decode_responses=True,
-            socket_timeout=10,
-            socket_connect_timeout=5,
-            health_check_interval=15,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
-        )
+    def __init__(self, url: str, *, within_s: float = PATIENT_S) -> None:
+        # Scripts are safe to repeat.
+        self.client = bounded_client(url, within_s=within_s, decode_responses=True, health_check_interval=15)
+        self._pinging = bounded_client(url, within_s=min(within_s, _PING_WITHIN_S))
         prelude = _lua("prelude")
         self._scripts = {name: self.client.register_script(prelude + _lua(name)) for name in _SCRIPTS}
 
     def close(self) -> None:
         self.client.close()
+        self._pinging.close()
 
     def ping(self) -> None:
         """A write: a Redis that is full or a replica answers a plain PING. Raises: Unavailable."""
         with available():
-            self.client.set(f"{PREFIX}ping", "", px=_PING_MS)
+            self._pinging.set(f"{PREFIX}ping", "", px=_PING_MS)
 
     def warnings(self) -> list[str]:
         """What about this Redis may lose jobs. Raises: Unavailable."""

@@ -13,7 +13,7 @@ from producer.backends.redis_store.rows import counted_pages, record_of, request
 from producer.contract.changes import Change, Changes
 from producer.contract.errors import Expired, IdempotencyMismatch, InvalidRequest, NotFound, QueueFull
 from producer.contract.jobs import Event, JobError, JobRecord, JobState
-from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages
+from producer.contract.leases import NewJob, SubmitOutcome, Submitted, too_many_pages, upload_taken
 from producer.contract.listing import JobFilter, JobsPage
 
 _EVENTS_BATCH = 500
@@ -32,11 +32,13 @@ class RedisJobs:
             "submit",
             *(job.id, job.owner, job.idempotency_key or "", job.fingerprint, job.reuse_key),
             *(job.ttl_s * 1000, job.retention_s * 1000, job.max_open),
-            _UNBOUNDED if job.max_pages is None else job.max_pages,
+            *(_UNBOUNDED if job.max_pages is None else job.max_pages, job.upload),
             *chain.from_iterable(request_row(job).items()),
         )
         if outcome == "mismatch":
             raise IdempotencyMismatch(details={"job_id": job_id})
+        if outcome == "taken":
+            raise upload_taken(job, job_id)
         if outcome == "full":
             raise QueueFull(f"{job.max_open} jobs are waiting or running; try again when some have ended")
         if outcome == "quota":

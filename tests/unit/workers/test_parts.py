@@ -76,6 +76,18 @@ def test_however_often_it_crashed_the_pause_is_bounded(parts: Parts, clock: Cloc
     assert part.process.pid != former
 
 
+def test_what_crashes_too_often_in_a_row_is_lost(parts: Parts, clock: Clock) -> None:
+    parts.max_restarts = 2
+    part = parts.start("a", STAYS, {})
+    crashed = set()
+    while not part.is_lost:
+        crashed.add(crash(part))
+        parts.watch()
+        clock.now += 0.5
+    parts.watch()
+    assert (len(crashed), part.is_running) == (3, False)
+
+
 def test_what_ran_for_long_is_started_again_at_once(parts: Parts, clock: Clock) -> None:
     part = parts.start("a", STAYS, {})
     part.crashes = 5

@@ -43,7 +43,12 @@ def test_what_the_file_says_no_more_is_as_it_was(path: Path) -> None:
     [
         ("OCRFLEET_UNIT_PAGES=0\n", "OCRFLEET_UNIT_PAGES"),
         ("OCRFLEET_WORKER_LEASE_S=-1\n", "OCRFLEET_WORKER_LEASE_S"),
-        ("OCRFLEET_WORKER_CORES=many\n", "cores"),
+        ("OCRFLEET_WORKER_CORES=many\n", "OCRFLEET_WORKER_CORES: it must be a JSON list"),
+        ('OCRFLEET_WORKER_OPTIONS={"foo":1}\n', "OCRFLEET_WORKER_OPTIONS: unknown option 'foo'"),
+        ("OCRFLEET_MAX_PAGEZ=3\n", r"OCRFLEET_MAX_PAGEZ is no setting; did you mean OCRFLEET_MAX_PAGES\?"),
+        ("OCRFLEET_WORKER_LEASES=3\n", r"did you mean OCRFLEET_WORKER_LEASE_S\?"),
+        ("OCRFLEET_NONSENSE=3\n", "OCRFLEET_NONSENSE is no setting; `ocrfleet settings` lists them"),
+        ("OCRFLEET_WEBHOOK_SECRET=short\n", "OCRFLEET_WEBHOOK_SECRET: write"),
         ("# a\nexport OCRFLEET_UNIT_PAGES=3\n", "line 2"),
     ],
 )

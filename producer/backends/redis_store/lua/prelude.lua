@@ -6,6 +6,7 @@
 -- ready:{queue}:{priority}          owners with work, the one served longest ago first
 -- ready:{queue}:{priority}:{owner}  their jobs, the one that has waited longest first
 -- forgotten:{id}   that a job was deleted
+-- upload:{owner}:{id}   the job that was made of an upload
 -- flight:{owner}   pages of the owner's unfinished jobs
 -- list:{owner}:{state}, and the same with :t:{tag} or :b:{batch}   ids, all with one score: they sort by their time
 -- changes          a stream: jobs that have changed, and whose they are
