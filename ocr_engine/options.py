@@ -200,7 +200,7 @@ PARAMETERS = (
         low=32,
         high=32_767,
         per_call=True,
-        help="Longest side in pixels that the detector is given. Default: 1600; paddleocr-*: 4000.",
+        help="Longest side in pixels that the detector is given. Default: by page, 1600 of most; paddleocr-*: 4000.",
     ),
     Parameter(
         name="text_det_input_shape",

@@ -179,7 +179,8 @@ def resolved_options(engine: EngineOptions) -> dict[str, object]:
         "return_word_box": page.return_word_box,
         "text_det_limit_side_len": page.detection.limit_side_len,
         "text_det_limit_type": page.detection.limit_type,
-        "text_det_max_side_limit": page.detection.max_side_limit,
+        # One that follows the page is no number, and a number is taken as it is said.
+        "text_det_max_side_limit": None if page.detection.long_pages else page.detection.max_side_limit,
         "text_det_thresh": page.detection.thresh,
         "text_det_box_thresh": page.detection.box_thresh,
         "text_det_unclip_ratio": page.detection.unclip_ratio,
