@@ -37,11 +37,11 @@ def invalid_request(error: ValidationError, model: type[BaseModel] = JobRequest)
         # At its top, what a model adds to its base is not known here.
         is_base = not holders and error.title != model.__name__
         known = () if is_base else _fields_at(model, holders)
-        wrong[".".join(map(str, (*holders, name)))] = _in_words(item, known)
+        wrong[".".join(map(str, (*holders, name)))] = in_words(item, known)
     return InvalidRequest("; ".join(f"{name}: {what}" for name, what in wrong.items()), details=wrong)
 
 
-def _in_words(item: ErrorDetails, known: Sequence[str]) -> str:
+def in_words(item: ErrorDetails, known: Sequence[str] = ()) -> str:
     """What is wrong, and what would be right. known: the fields that there are where it is; none: nobody knows."""
     match item["type"]:
         case "extra_forbidden" if known:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFleetError, RateLimited, Unauthorized
+from producer.requests import in_words
 
 _JOB_FAILED_STATUS = {"cancelled": 409, "expired": 410}
 _RETRY_AFTER_S = 2
@@ -37,7 +38,7 @@ async def known_error(request: Request, error: OcrFleetError) -> Response:
 
 
 async def validation_error(request: Request, error: RequestValidationError) -> Response:
-    wrong: dict[str, object] = {".".join(str(part) for part in item["loc"]): item["msg"] for item in error.errors()}
+    wrong: dict[str, object] = {".".join(str(part) for part in item["loc"]): in_words(item) for item in error.errors()}
     message = "; ".join(f"{name}: {what}" for name, what in wrong.items())
     return _answer(request, InvalidRequest.http_status, InvalidRequest.code, message, wrong)
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import Header, Path, Query
 
+from producer.contract.strict import worded
+
 JobId = Annotated[str, Path(description="As the submission answered", examples=["019aa3b2c4d57e6f8a9b0c1d2e3f4a5b"])]
 BatchId = Annotated[str, Path(description="As the submission answered")]
 UploadId = Annotated[str, Path(description="As `POST /v1/uploads` answered")]
@@ -23,8 +25,10 @@ IdempotencyKey = Annotated[
         pattern=r"^[A-Za-z0-9_.:\-]{1,128}$",
         description="The same key and request make the same job; another request with it is 409",
     ),
+    worded("an idempotency key has 1 to 128 letters, digits, or . : - _"),
 ]
 LastEventId = Annotated[
     str | None,
     Header(pattern=r"^\d{1,16}-\d{1,10}$", description="Go on after this event; browsers send it"),
+    worded("write the id of an event, such as 1764349200000-0"),
 ]

@@ -310,6 +310,13 @@ def test_a_webhook_needs_a_secret_to_sign_with(store: RedisJobStore, redis_url: 
         unsigned.submit(PNG, webhook={"url": "https://example.org"})
 
 
+def test_a_key_that_cannot_be_is_told_in_words(http: httpx.Client) -> None:
+    refused = http.post("/v1/jobs", files={"file": ("page.png", PNG)}, headers={"Idempotency-Key": "my key"})
+    assert refused.status_code == 422
+    assert refused.json()["error"]["message"].endswith("an idempotency key has 1 to 128 letters, digits, or . : - _")
+
+
+
 @pytest.mark.parametrize(("path", "allowed"), [("/v1/jobs", "GET, POST"), ("/v1/jobs/0", "DELETE, GET")])
 def test_a_method_that_a_path_has_not_is_told_which_ones_it_has(http: httpx.Client, path: str, allowed: str) -> None:
     answer = http.put(path)
