@@ -316,7 +316,6 @@ def test_a_key_that_cannot_be_is_told_in_words(http: httpx.Client) -> None:
     assert refused.json()["error"]["message"].endswith("an idempotency key has 1 to 128 letters, digits, or . : - _")
 
 
-
 @pytest.mark.parametrize(("path", "allowed"), [("/v1/jobs", "GET, POST"), ("/v1/jobs/0", "DELETE, GET")])
 def test_a_method_that_a_path_has_not_is_told_which_ones_it_has(http: httpx.Client, path: str, allowed: str) -> None:
     answer = http.put(path)
