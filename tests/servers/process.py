@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 READY_S = 30.0  # the slowest server needs 4 s on two idle cores; a loaded machine may need much longer
@@ -85,10 +85,16 @@ def wait_until(condition: Callable[[], bool], failure: Callable[[], str], *, tim
 
 def free_port() -> int:
     """A port nobody listens on now. Another process may take it before its user does: servers then say so."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many of them, which are not the same: each is held until the last one is found."""
+    with ExitStack() as held:
+        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def accepts(port: int) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.servers.process import ServerProcess, free_port, scratch_folder, wait_until
+from tests.servers.process import ServerProcess, free_ports, scratch_folder, wait_until
 from tests.servers.redis import binary
 from tests.servers.tls import tls_front
 
@@ -35,7 +35,7 @@ class Watched:
 def watched_redis(*, tls: bool = False) -> Iterator[Watched]:
     """tls: the Sentinel sends clients to ports where they speak TLS; the servers speak plainly with each other."""
     with scratch_folder("sentinel") as folder, ExitStack() as stack:
-        master_port, replica_port, sentinel_port = free_port(), free_port(), free_port()
+        master_port, replica_port, sentinel_port = free_ports(3)
         known = {port: port for port in (master_port, replica_port)}
         query = ""
         if tls:
