@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from tests.servers.process import ServerProcess, accepts, free_port, scratch_folder
+from tests.servers.process import ServerProcess, accepts, free_ports, scratch_folder
 from tests.servers.s3 import S3Address
 
 ACCESS_KEY = "test:tester"
@@ -68,7 +68,7 @@ class SwiftServer:
 
     def __init__(self, folder: Path) -> None:
         self._processes: list[ServerProcess] = []
-        ports = {name: free_port() for name in ("proxy", *BACKENDS)}
+        ports = dict(zip(("proxy", *BACKENDS), free_ports(1 + len(BACKENDS)), strict=True))
         self.address = S3Address(
             endpoint_url=f"http://127.0.0.1:{ports['proxy']}",
             region=REGION,
