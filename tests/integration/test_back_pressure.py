@@ -190,7 +190,8 @@ def shipped(admin: redis.Redis, server: RedisServer, tmp_path: Path) -> Iterator
     producer.close()
 
 
-@pytest.mark.parametrize(("path", "within_s"), [("/v1/jobs/{job}", 6.0), ("/health/ready", 2.0)])
+# 5 and 2 s where nothing else runs; 30 s and more where the time of a call is not bounded.
+@pytest.mark.parametrize(("path", "within_s"), [("/v1/jobs/{job}", 10.0), ("/health/ready", 4.0)])
 def test_redis_that_hangs_is_given_up_in_seconds_and_then_it_goes_on(
     shipped: Api, server: RedisServer, path: str, within_s: float
 ) -> None:
