@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from inspect import isfunction
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from producer.contract.webhooks import event_body
 from producer.wire import verbs
 from producer.wire.calls import TRIES, Answer, Call
 from tests.integration.serving import PNG, work
+from tests.servers.http import listening
 
 SECRET = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"
 
@@ -126,15 +126,8 @@ class Flaky(BaseHTTPRequestHandler):
 def flaky(*statuses: int) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
     got: list[tuple[str, bytes]] = []
     handler = type("Planned", (Flaky,), {"plan": list(statuses), "got": got})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", got
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(handler) as address:
+        yield address, got
 
 
 def test_what_is_refused_for_a_while_or_not_answered_is_tried_again() -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from producer.wire.calls import TRIES
 from tests.contract.job_stores import CPU
 from tests.integration.serving import PNG, read, taken
 from tests.integration.test_waiting import shown
+from tests.servers.http import listening
 from tests.servers.process import wait_until
 from workers.cli import app
 
@@ -244,15 +245,8 @@ class Leaving(BaseHTTPRequestHandler):
 @contextmanager
 def leaving() -> Iterator[str]:
     handler = type("Left", (Leaving,), {"refusals": [None] * (2 * TRIES)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(handler) as address:
+        yield address
 
 
 def test_results_that_were_waited_for_are_asked_for_until_the_service_is_back(run: Run, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from tests.integration.serving import PNG
+from tests.servers.http import listening
 
 _DRIP_S = 0.05
 _CHUNK = b"\0" * 65536
@@ -71,13 +71,5 @@ class Site(BaseHTTPRequestHandler):
 @contextmanager
 def web_site() -> Iterator[str]:
     """The address of a running one."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Site) as address:
+        yield address
