@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.saving import SavedResult
 from ocr_engine.types import Image
 
@@ -94,7 +95,7 @@ def _picture(page: Image) -> PIL.Image.Image:
     # Here, because most who read a page draw none.
     import PIL.Image
 
-    return PIL.Image.fromarray(np.ascontiguousarray(page[:, :, ::-1]))
+    return PIL.Image.fromarray(swap_red_and_blue(page))
 
 
 def _size_for(text: str, width: int) -> int:

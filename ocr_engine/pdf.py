@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pymupdf
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.document import Document, DocumentLimits
 from ocr_engine.errors import EncryptedDocument, PageTooLarge, UnreadableDocument
 from ocr_engine.media import MediaType
@@ -87,7 +88,7 @@ class PdfDocument(Document):
                 # MuPDF keeps what it decoded for a page that shows it again, up to 256 MB. A scan has its own. The
                 # fonts go with the pictures and cost 5 ms.
                 _mupdf.TOOLS.store_shrink(100)
-            return np.ascontiguousarray(rgb[:, :, ::-1])
+            return swap_red_and_blue(rgb)
 
     def own_text(self, index: int) -> OwnText:
         if not 0 <= index < self.page_count:

@@ -15,6 +15,7 @@ import numpy as np
 import PIL.Image
 from PIL import BmpImagePlugin, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.document import Document, DocumentLimits
 from ocr_engine.errors import OutOfMemory, PageTooLarge, UnreadableDocument
 from ocr_engine.media import MediaType
@@ -159,7 +160,7 @@ def _to_bgr(image: PIL.Image.Image) -> Image:
         image = PIL.Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
         image = PIL.Image.fromarray(_stretch(np.asarray(image, dtype=np.float64)))
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8)[:, :, ::-1])
+    return swap_red_and_blue(np.asarray(image.convert("RGB"), dtype=np.uint8))
 
 
 def _stretch(

@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 from PIL import ImageDraw
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.fonts import face
 from ocr_engine.types import Angle, Image, Polygon
 from ocr_engine.typeset import typeset
@@ -66,7 +67,7 @@ def shrink(page: Image, *, max_side: int) -> PIL.Image.Image:
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))
         page = cv2.resize(page, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return PIL.Image.fromarray(np.ascontiguousarray(page[:, :, ::-1]))
+    return PIL.Image.fromarray(swap_red_and_blue(page))
 
 
 def draw_preprocessing(
@@ -97,8 +98,8 @@ def _colours(count: int) -> list[_Colour]:
 def _paste_page(canvas: PIL.Image.Image, page: Image, left: int) -> None:
     """Copy the page (h, w, 3) BGR into the canvas, a band of rows at a time."""
     for top in range(0, page.shape[0], _BAND_ROWS):
-        band = page[top : top + _BAND_ROWS, :, ::-1]
-        canvas.paste(PIL.Image.fromarray(np.ascontiguousarray(band)), (left, top))
+        band = swap_red_and_blue(page[top : top + _BAND_ROWS])
+        canvas.paste(PIL.Image.fromarray(band), (left, top))
 
 
 def _window(polygon: Polygon, width: int, height: int) -> _Window | None:
@@ -114,7 +115,7 @@ def _tint(canvas: PIL.Image.Image, page: Image, window: _Window, polygon: Polygo
     """Half the page's colour and half the line's inside the polygon; where lines overlap, the last one counts."""
     mask = np.zeros(window.size[::-1], dtype=np.uint8)
     cv2.fillPoly(mask, [window.inside(polygon)], 255)
-    patch = np.ascontiguousarray(page[window.top : window.bottom, window.left : window.right, ::-1])
+    patch = swap_red_and_blue(page[window.top : window.bottom, window.left : window.right])
     blended = cv2.addWeighted(patch, 0.5, np.full_like(patch, colour), 0.5, 0)
     canvas.paste(
         PIL.Image.fromarray(np.asarray(blended, dtype=np.uint8)), (window.left, window.top), PIL.Image.fromarray(mask)

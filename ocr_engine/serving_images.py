@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.results import OCRResult
 from ocr_engine.types import Image
 
@@ -22,7 +23,7 @@ def serving_images(page: Image, result: OCRResult) -> Iterator[tuple[str, bytes]
     """Each with its name, as a JPEG. `page`: (H, W, 3) BGR, as it was given."""
     yield "input_img", _jpeg(page)
     for name, drawing in result.img.items():
-        yield _NAMES[name], _jpeg(np.ascontiguousarray(np.asarray(drawing.convert("RGB"), dtype=np.uint8)[:, :, ::-1]))
+        yield _NAMES[name], _jpeg(swap_red_and_blue(np.asarray(drawing.convert("RGB"), dtype=np.uint8)))
 
 
 def _jpeg(image: Image) -> bytes:

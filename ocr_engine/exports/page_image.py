@@ -11,6 +11,7 @@ import numpy as np
 import PIL.Image
 from PIL import JpegImagePlugin
 
+from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.types import Image
 
 # A page that takes more than this many bytes a pixel without loss is a photograph.
@@ -53,7 +54,7 @@ def packed(page: Image) -> PackedImage:
 
 def _lossless(page: Image) -> PackedImage:
     height, width = page.shape[:2]
-    picture = PIL.Image.fromarray(page[:, :, 0] if _is_grey(page) else np.ascontiguousarray(page[:, :, ::-1]))
+    picture = PIL.Image.fromarray(page[:, :, 0] if _is_grey(page) else swap_red_and_blue(page))
     space, bits, colours = ("/DeviceGray", 8, 1) if picture.mode == "L" else ("/DeviceRGB", 8, 3)
     if picture.mode == "L" and bool(np.isin(page[:, :, 0], (0, 255)).all()):
         picture, bits = picture.convert("1", dither=PIL.Image.Dither.NONE), 1
