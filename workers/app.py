@@ -51,7 +51,7 @@ app.conf.update(
     # CUDA does not survive a fork, and each loads its own engine, because predictors are not thread-safe.
     worker_pool="prefork",
     worker_pool_start_method="spawn",
-    worker_concurrency=worker_settings.processes,
+    worker_concurrency=worker_settings.processes or 1,
     # A spawned child imports and loads models before it is up; the default is 4 s.
     worker_proc_alive_timeout=180,
     # --- fairness between workers: take one message at a time, and none ahead

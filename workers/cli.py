@@ -22,11 +22,21 @@ app = typer.Typer(
 )
 producer_cli.register(app)
 
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Processes of a node, each with engines of its own. Default: on the CPU one for each core, as memory "
+        "allows; on an accelerator one",
+    ),
+]
+
 
 @app.command()
 def worker(
     device: Annotated[str, typer.Option(help="What to pin to: `cpu`, `gpu:0`, `npu:0`; `auto`: what is there")] = "cpu",
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Child processes, each with engines of its own")] = 1,
+    processes: Processes = None,
     role: Annotated[str, typer.Option(help="`device` reads pages; `io` delivers webhooks and mends")] = "device",
 ) -> None:
     """Run one worker: a Celery node pinned to one device."""
@@ -51,7 +61,7 @@ def up(
     devices: Annotated[
         str | None, typer.Option(help="A node on each: `cpu,gpu:0`; `cpu,cpu` shares the cores out. Default: all found")
     ] = None,
-    processes: Annotated[int, typer.Option(min=1, max=64, help="Processes of each node")] = 1,
+    processes: Processes = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 for a free one")] = 8080,
     data_dir: Annotated[Path | None, typer.Option(help="Where Redis and the object store keep their data")] = None,
 ) -> None:

@@ -249,7 +249,7 @@ def _builder(worker: WorkerSettings, *, on_page: Callable[[Mapping[str, float]],
     """What builds engines, ours or the stand-in that a test names, on this process's share of the CPU."""
     from workers.engine import ObservedEngine
 
-    share = pin_process(_slot(), worker.processes, cores=worker.cores)
+    share = pin_process(_slot(), worker.processes or 1, cores=worker.cores)
     module, _, factory = worker.engine.partition(":")
     wanted = inside(worker.device)
 

@@ -19,7 +19,13 @@ class WorkerSettings(CheckedSettings):
 
     role: str = Field("device", pattern="^(device|io)$", description="`device` reads pages; `io` delivers and mends")
     device: str = Field("cpu", description="The one device this worker is pinned to")
-    processes: int = Field(1, ge=1, le=64, description="Child processes, each with engines of its own")
+    processes: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Child processes, each with engines of its own; by default on the CPU one for each core, as memory "
+        "allows, elsewhere one. `--processes` wins",
+    )
     cores: tuple[int, ...] = Field((), description="JSON list: the cores of this node; default: all that it may use")
     device_dir: Path = Field(DEVICE_DIR, description="Where the files of devices are; `/dev` but in odd containers")
     time_limit_s: int = Field(3_600, ge=60, description="A unit that holds a process longer is stopped")

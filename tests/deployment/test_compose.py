@@ -105,7 +105,7 @@ def test_secrets_are_asked_for_and_never_written_down() -> None:
     assert demanded == {"REDIS_PASSWORD", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     assert demanded <= set(EXAMPLE)
     assert not unknown(EXAMPLE)
-    assert {name for name, value in EXAMPLE.items() if value} == {"CPU_PROCESSES"}
+    assert not [name for name, value in EXAMPLE.items() if value]
     assert "docker/.env" in (ROOT / ".gitignore").read_text().splitlines()
     assert "docker/.env" in (ROOT / ".dockerignore").read_text().splitlines()
 

@@ -20,7 +20,7 @@ from producer.misspelt import warn_of_misspelt
 from producer.settings import load_settings
 from workers.engine_options import check_engine_options
 from workers.fleet.child_process import Spawner
-from workers.fleet.node_plans import core_share
+from workers.fleet.node_plans import core_share, cores_told
 from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.rounds import go_round
 from workers.settings import ALL_SETTINGS, WorkerSettings
@@ -63,8 +63,8 @@ class LocalScaler:
         taken = {part.name for part in self.parts.running}
         free = [slot for slot in range(self.most) if self._name(slot) not in taken]
         for slot in free[:count]:
-            arguments = [sys.executable, "-m", "workers", "worker", "--device", self.device]
-            cores = core_share(slot, self.most) if self.device == "cpu" else {}
+            arguments = [sys.executable, "-m", "workers", "worker", "--device", self.device, "--processes", "1"]
+            cores = cores_told(core_share(slot, self.most)) if self.device == "cpu" else {}
             environment = {**os.environ, "OCRFLEET_WORKER_SUPERVISED": "true", **cores}
             self.parts.start(self._name(slot), arguments, environment)
             _log.info("node_started", node=self._name(slot))

@@ -16,12 +16,16 @@ from producer.misspelt import warn_of_misspelt
 from producer.settings import load_settings
 from workers.engine_options import check_engine_options
 from workers.fleet.devices import DEVICE, count_of, detect, exact
-from workers.fleet.pinning import NotVisible, visible_devices
+from workers.fleet.pinning import NotVisible, own_cores, visible_devices
+from workers.fleet.room import available_memory, cpu_processes
 from workers.settings import ALL_SETTINGS, WorkerSettings
 
 
-def run_node(*, device: str, processes: int, role: str) -> None:
-    """Replace this process by the Celery node. Exits with status 2 or 3 when it cannot be."""
+def run_node(*, device: str, processes: int | None, role: str) -> None:
+    """Replace this process by the Celery node. Exits with status 2 or 3 when it cannot be.
+
+    processes: None: for a device what the settings say or there is room for, for the io role one.
+    """
     if role not in ("device", "io"):
         _refuse(f"--role is `device` or `io`, not {role!r}", status=2)
     worker = WorkerSettings()
@@ -30,7 +34,9 @@ def run_node(*, device: str, processes: int, role: str) -> None:
     if device == AUTO:
         device = detect(worker.device_dir)[0]
     try:
-        pinned = node_environment(device=checked(device, worker), processes=processes, role=role)
+        device = checked(device, worker)
+        processes = processes or (_room_for(device, worker) if role == "device" else 1)
+        pinned = node_environment(device=device, processes=processes, role=role)
         settings = load_settings()
         addresses(settings)
         if role == "device":
@@ -41,6 +47,13 @@ def run_node(*, device: str, processes: int, role: str) -> None:
         _refuse(error.message, status=3)
     arguments = celery_arguments(device=pinned["OCRFLEET_WORKER_DEVICE"], role=role)
     os.execve(sys.executable, [sys.executable, *arguments], os.environ | pinned)
+
+
+def _room_for(device: str, worker: WorkerSettings) -> int:
+    """The processes of a device's node, where the command does not say how many."""
+    if worker.processes or device != "cpu":
+        return worker.processes or 1
+    return cpu_processes(own_cores(worker.cores).threads, memory=available_memory())
 
 
 def checked(device: str, worker: WorkerSettings) -> str:

@@ -77,13 +77,18 @@ def share_of_cores(slot: int, processes: int, *, allowed: Sequence[int], quota: 
     return Cores(numbers=tuple(allowed[begin:end]), threads=end - begin)
 
 
+def own_cores(cores: Sequence[int], *, slot: int = 0, processes: int = 1) -> Cores:
+    """The share of process `slot` in the `cores` of its node; empty: in all that it may use."""
+    allowed = sorted(cores or os.sched_getaffinity(0))
+    return share_of_cores(slot, processes, allowed=allowed, quota=None if cores else cpu_quota())
+
+
 def pin_process(slot: int, processes: int, *, cores: Sequence[int] = ()) -> Cores:
     """Keep this process to its share of the cores, and tell every library how many that are.
 
     Runs in a child before it imports any runtime. cores: those of the node; empty: all that it may use.
     """
-    allowed = sorted(cores or os.sched_getaffinity(0))
-    share = share_of_cores(slot, processes, allowed=allowed, quota=None if cores else cpu_quota())
+    share = own_cores(cores, slot=slot, processes=processes)
     if share.numbers:
         os.sched_setaffinity(0, share.numbers)
     os.environ.update(dict.fromkeys(_THREADS, str(share.threads)))

@@ -34,9 +34,10 @@ from workers.fleet.child_process import Spawner
 from workers.fleet.devices import detect
 from workers.fleet.embedded_redis import EmbeddedRedis
 from workers.fleet.node import checked
-from workers.fleet.node_plans import node_plans
+from workers.fleet.node_plans import NodePlan, node_plans
 from workers.fleet.parts import Part, Parts, drain_s_for
 from workers.fleet.rolling import Roll
+from workers.fleet.room import available_memory
 from workers.fleet.settings_file import SettingsFile
 from workers.rounds import go_round
 from workers.settings import ALL_SETTINGS, WorkerSettings
@@ -57,20 +58,21 @@ class System:
         *,
         data_dir: Path,
         port: int,
-        processes: int,
+        processes: int | None = None,
         devices: Sequence[str] = ("cpu",),
         environment: dict[str, str] | None = None,
         log_file: Path | None = None,
     ) -> None:
         """A node with so many `processes` for each of the `devices`, of which `cpu` may be named several times.
 
+        processes: None: as many as there is room for.
+
         `environment` is added for every part; `log_file` takes what they would write to standard error.
         """
         self.data_dir = data_dir.resolve()
         # Opened once, here, and inherited by the API: nobody else can take the port, not even between its restarts.
         self._listener = _listen(port)
-        self._processes = processes
-        self._devices = devices
+        self._plans = node_plans(devices, processes=processes or WorkerSettings().processes, memory=available_memory())
         self._lock: TextIO | None = None  # held while this system has the data directory
         self._spawner = Spawner()
         self._redis = EmbeddedRedis(self.data_dir, self._spawner)
@@ -84,7 +86,7 @@ class System:
             drain_s=drain_s_for(WorkerSettings().stop_s),
         )
         self._addresses: dict[str, str] = {}
-        self._nodes: dict[str, str] = {}  # name of the part that is a device node -> its device
+        self._nodes: dict[str, NodePlan] = {}  # by the name of the part that is a device node
         self._pinned: dict[str, dict[str, str]] = {}  # name of a part -> what its environment has besides
         self._has_new_settings = threading.Event()
         self._stopping = threading.Event()
@@ -120,9 +122,9 @@ class System:
         engine can be built with the options of the nodes, or the data directory cannot be written.
         """
         worker = WorkerSettings()
-        for device in self._devices:
+        for plan in self._plans:
             # A node checks these too. That it ends is only seen here if it does before the API is ready.
-            checked(device, worker)
+            checked(plan.device, worker)
         check_engine_options(Settings(), worker)
         self._lock = _locked(self.data_dir)
         settings = load_settings() if "OCRFLEET_REDIS_URL" in os.environ else Settings()
@@ -131,10 +133,10 @@ class System:
             "store_url": settings.store_url or (self.data_dir / "objects").as_uri(),
         }
         self._set_environment(settings)
-        for number, pinned in enumerate(node_plans(self._devices, processes=self._processes)):
-            name = f"worker {pinned.device} {number}"
-            self._nodes[name] = pinned.device
-            self._launch(name, pinned.arguments, pinned.environment)
+        for number, plan in enumerate(self._plans):
+            name = f"worker {plan.device} {number}"
+            self._nodes[name] = plan
+            self._launch(name, plan.arguments, plan.environment)
         self._launch("worker io", ["worker", "--role", "io"])
         self._launch("api", ["api", "--fd", str(self._listener.fileno())])
         self._wait_ready()
@@ -192,7 +194,7 @@ class System:
             own = [worker for worker in fleet.workers() if worker.node == part.node]
         except Unavailable:
             return False
-        return sum(worker.state is not WorkerState.STARTING for worker in own) >= self._processes
+        return sum(worker.state is not WorkerState.STARTING for worker in own) >= self._nodes[part.name].processes
 
     def _look_after_nodes(self, care: Care, fleet: Fleet) -> None:
         now = time.monotonic()
@@ -202,7 +204,7 @@ class System:
             if part.name in self._nodes and part.is_running and not part.kill_at
         }
         seen = [
-            NodeSeen(id=node, device=self._nodes[part.name], age_s=now - part.started_at)
+            NodeSeen(id=node, device=self._nodes[part.name].device, age_s=now - part.started_at)
             for node, part in nodes.items()
         ]
         try:
@@ -322,8 +324,9 @@ def _listen(port: int) -> socket.socket:
         raise Unavailable(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
 
 
-def run_until_stopped(*, devices: str | None, processes: int, port: int, data_dir: Path | None) -> None:
+def run_until_stopped(*, devices: str | None, processes: int | None, port: int, data_dir: Path | None) -> None:
     """`ocrfleet up`: run until SIGINT or SIGTERM, then drain. devices: with commas between; None: those found here.
+    processes: of each node; None: as many as there is room for.
 
     On SIGHUP the settings file is read again, and all parts are replaced by such with its settings.
     Raises: InvalidRequest, Unavailable.
