@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,6 +17,7 @@ from producer.contract.ports import ObjectStore
 from producer.contract.results import PageResult
 from workers import translate
 from workers.engine import Engine
+from workers.storing import Storing
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -32,12 +34,31 @@ class PageReader:
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
+        self._pictures = Storing(objects)
 
     def read(self, engine: Engine, record: JobRecord, document: Document, page: int) -> PageResult:
-        """Read a page, counted from 1, and store its drawing. A page that cannot be read is a failed page.
+        """Read a page, counted from 1, and begin to store its pictures. A page that cannot be read is a failed page.
 
-        Raises: OutOfMemory: another try may do; Unavailable: the store does not answer.
+        Raises: OutOfMemory: another try may do.
         """
+        try:
+            return self._read(engine, record, document, page)
+        except BaseException:
+            with suppress(Exception):  # of the two this one is told, and no picture is stored after it
+                self._pictures.finish()
+            raise
+
+    def store(self, job_id: str, result: PageResult) -> bytes:
+        """Store a page's JSON under its fixed key once its pictures are stored: who sees it sees them. The JSON.
+
+        Raises: Unavailable: the store does not answer.
+        """
+        body = result.model_dump_json().encode()
+        self._pictures.finish()
+        self._objects.put(names.page_key(job_id, result.page), body, media_type="application/json")
+        return body
+
+    def _read(self, engine: Engine, record: JobRecord, document: Document, page: int) -> PageResult:
         index, job_id = page - 1, record.job.id
         try:
             image = document.page_image(index)
@@ -71,16 +92,10 @@ class PageReader:
         """Store the pictures of PaddleX's serving; each with its file name."""
         for picture, jpeg in pictures:
             name = names.serving_image_name(page, picture)
-            self._objects.put(names.picture_key(job_id, name), jpeg, media_type="image/jpeg")
+            self._pictures.put(names.picture_key(job_id, name), jpeg, media_type="image/jpeg")
             yield picture, name
 
     def _put(self, job_id: str, name: str, picture: PIL.Image.Image, quality: int) -> None:
         buffer = io.BytesIO()
         picture.save(buffer, format="JPEG", quality=quality)
-        self._objects.put(names.picture_key(job_id, name), buffer.getvalue(), media_type="image/jpeg")
-
-    def store(self, job_id: str, result: PageResult) -> bytes:
-        """Store a page's JSON under its fixed key; the JSON."""
-        body = result.model_dump_json().encode()
-        self._objects.put(names.page_key(job_id, result.page), body, media_type="application/json")
-        return body
+        self._pictures.put(names.picture_key(job_id, name), buffer.getvalue(), media_type="image/jpeg")
