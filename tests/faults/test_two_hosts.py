@@ -50,7 +50,7 @@ class Hosts:
         return self.folder / name
 
     def start(self, name: str) -> None:
-        command = [sys.executable, "-m", "workers", "up", "--devices", "cpu", "--port", "0"]
+        command = [sys.executable, "-m", "workers", "up", "--devices", "cpu", "--processes", "1", "--port", "0"]
         command += ["--data-dir", str(self.data_dir(name))]
         self.supervisors[name] = ServerProcess(command, self.folder / f"{name}.log", self.environment)
 
