@@ -199,6 +199,7 @@ class OCREngine:
             unwarper=unwarper,
             detector=self._detector(loader, files),
             reader=self._line_reader(loader, files[Module.TEXT_RECOGNITION], classifier),
+            exact=profile_of(self._options).exact,
         )
 
     def _detector(self, loader: ModelLoader, files: Mapping[str, ModelFiles]) -> Detector:

@@ -22,6 +22,11 @@ class ReadLines:
     classes: tuple[int, ...] | None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def is_upside_down(self) -> bool:
+        """Whether most lines were."""
+        return 2 * sum(self.classes or ()) > len(self.readings)
+
 
 class LineReader(Protocol):
     """A way to read lines. Holds no state per call; safe from several threads."""
