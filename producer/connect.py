@@ -92,11 +92,14 @@ def addresses(settings: Settings) -> tuple[str, str]:
 
     Raises: Unavailable that says how to get a system running; InvalidRequest: Redis has no such address.
     """
-    if not settings.redis_url or not settings.store_url:
+    if not settings.redis_url and not settings.store_url:
         raise Unavailable(
             "no running system found: start one with `ocrfleet up`, or set OCRFLEET_SERVER, or "
             "OCRFLEET_REDIS_URL and OCRFLEET_STORE_URL"
         )
+    if not settings.redis_url or not settings.store_url:
+        given, missing = ("STORE", "REDIS") if settings.store_url else ("REDIS", "STORE")
+        raise Unavailable(f"OCRFLEET_{given}_URL is set and OCRFLEET_{missing}_URL is not; set both, or neither")
     return _redis_address(settings.redis_url, "OCRFLEET_REDIS_URL"), settings.store_url
 
 

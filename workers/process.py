@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -207,7 +207,8 @@ class UnitProcessor:
         except EngineError as error:
             is_wrong = isinstance(error, BadOptions) and not isinstance(error, DeviceUnavailable)
             broken = JobBroken if is_wrong or self._is_last_try(unit.claim) else ModelsLacking
-            raise broken(translate.job_error(error)) from error
+            # What a node lacks may come back: then the job is a dead letter, to be retried.
+            raise broken(translate.job_error(error).model_copy(update={"retryable": not is_wrong})) from error
         except Exception as error:
             _log.exception("engine_not_loaded", job_id=unit.job_id)
             broken = JobBroken if self._is_last_try(unit.claim) else ModelsLacking
@@ -244,12 +245,19 @@ class UnitProcessor:
         source = unit.claim.record.source
         try:
             data = self._objects.get(names.input_key(unit.job_id, source.filename))
-            return open_document(data, limits=self._limits.document)
+            return open_document(data, limits=self._limits_of(unit.claim))
         except NotFound as error:
             message = "the document is no longer stored; submit it again"
             raise JobBroken(JobError(code="source_unreachable", message=message)) from error
         except EngineError as error:
             raise JobBroken(translate.job_error(error)) from error
+
+    def _limits_of(self, claim: Claim) -> DocumentLimits:
+        """A document that was planned stays within the limits, whatever these have become since."""
+        limits = self._limits.document
+        if claim.plan is None or limits.max_pages is None:
+            return limits
+        return replace(limits, max_pages=max(limits.max_pages, claim.plan.page_count))
 
     def _plan(self, unit: _Unit, document: Document) -> Plan:
         """Divide the document into units and tell the others. Raises: JobBroken: none of its pages was asked for."""

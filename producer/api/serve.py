@@ -9,6 +9,7 @@ import socket
 import threading
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from producer.api.app import create_app
@@ -21,6 +22,7 @@ from producer.settings import Settings
 from producer.telemetry import export_traces
 
 _DRAIN_S = 2.0  # two looks of a load balancer that looks every second
+_log = structlog.get_logger(__name__)
 
 
 class _Draining(uvicorn.Server):
@@ -30,6 +32,11 @@ class _Draining(uvicorn.Server):
         super().__init__(config)
         self._drain_s = drain_s
         self.is_draining = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for address in (one.getsockname()[:2] for server in self.servers for one in server.sockets):
+            _log.info("api_ready", host=address[0], port=address[1])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Runs in the main thread as a signal handler. A second signal ends the draining."""

@@ -72,4 +72,7 @@ def revoke(
 
 def _show(key: ApiKey, *, err: bool = False) -> None:
     ends = f"  ends {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else ""
-    typer.echo(f"{key.id}  owner {key.owner or '-'}  {','.join(key.scopes)}{ends}  {key.name}".rstrip(), err=err)
+    rate = f"  {key.requests_per_minute} requests a minute" if key.requests_per_minute is not None else ""
+    pages = f"  {key.pages_in_flight} pages in flight" if key.pages_in_flight is not None else ""
+    said = f"{key.id}  owner {key.owner or '-'}  {','.join(key.scopes)}{rate}{pages}{ends}  {key.name}"
+    typer.echo(said.rstrip(), err=err)

@@ -44,8 +44,9 @@ def leave_by_state(jobs: Sequence[Job]) -> None:
 
 def _line(job: Job) -> str:
     total = "?" if job.progress.pages_total is None else job.progress.pages_total
-    done = job.progress.pages_done + job.progress.pages_failed
-    parts = [job.id, job.status, f"pages {done}/{total}", f"{job.created_at:%Y-%m-%d %H:%M}Z"]
+    failed = f" ({job.progress.pages_failed} failed)" if job.progress.pages_failed else ""
+    pages = f"pages {job.progress.pages_done}/{total}{failed}"
+    parts = [job.id, job.status, pages, f"{job.created_at:%Y-%m-%d %H:%M}Z"]
     parts.append(_shortened(one_line(job.filename or "-"), _NAME_MAX))
     if job.tag:
         parts.append(f"tag {_shortened(one_line(job.tag), _TAG_MAX)}")

@@ -64,13 +64,26 @@ def test_jobs_are_listed_by_command(run: Run) -> None:
 
 
 def test_keys_are_made_listed_and_revoked_by_command(run: Run) -> None:
-    made = run("keys", "create", "--owner", "acme", "--scope", "read", "--days", "1", "--name", "nightly")
+    made = run(
+        "keys",
+        "create",
+        "--owner",
+        "acme",
+        "--scope",
+        "read",
+        "--days",
+        "1",
+        "--name",
+        "nightly",
+        "--pages-in-flight",
+        "50",
+    )
     key_id = made.stdout.split("_")[1]
     assert made.stdout.count("\n") == 1
     assert "acme" in made.stderr
     shown = run("keys", "list").stdout
     assert key_id in shown
-    assert "owner acme  read  ends " in shown
+    assert "owner acme  read  50 pages in flight  ends " in shown
     (listed,) = json.loads(run("keys", "list", "--json").stdout)["keys"]
     assert (listed["id"], listed["scopes"]) == (key_id, ["read"])
     assert json.loads(run("keys", "revoke", key_id, "--json").stdout) == {"id": key_id, "revoked": True}

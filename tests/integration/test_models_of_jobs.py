@@ -26,26 +26,29 @@ from workers.process import ProcessLimits, UnitProcessor
 class Worker:
     """One whose own engine reads, and whose others are what a test says."""
 
-    def __init__(self, other: Callable[[], DigestEngine], *, most: int = 2) -> None:
+    def __init__(self, other: Callable[[], DigestEngine], *, most: int = 2, max_pages: int | None = None) -> None:
         self.now_s = 1_800_000_000.0
         self.store = MemoryJobStore(lambda: self.now_s)
         self.objects, self.bells = MemoryObjectStore(), Bells()
         self.producer = Producer(self.store, self.objects, self.bells, LIMITS)
         self.tries = 0
+        self._other, self._most = other, most
+        self.processor = self.processor_of(max_pages=max_pages)
 
+    def processor_of(self, *, max_pages: int | None) -> UnitProcessor:
         def build(options: Mapping[str, object]) -> DigestEngine:
             if "lang" not in options:
                 return DigestEngine(lambda: None)
             self.tries += 1
-            return other()
+            return self._other()
 
-        self.processor = UnitProcessor(
-            engines=Engines(build, {}, most=most),
+        return UnitProcessor(
+            engines=Engines(build, {}, most=self._most),
             store=self.store,
             objects=self.objects,
             doorbell=self.bells,
             limits=ProcessLimits(
-                document=DocumentLimits(),
+                document=DocumentLimits(max_pages=max_pages),
                 max_attempts=3,
                 unit_pages=2,
                 lease=LeaseTimes(lease_s=60, heartbeat_s=60),
@@ -99,7 +102,20 @@ def test_a_job_whose_models_cannot_be_loaded_is_tried_elsewhere_and_fails_with_t
     assert failed.error is not None
     assert (failed.status, failed.error.code, failed.attempts) == (JobState.FAILED, code, attempts)
     assert told in failed.error.message
+    # What a node lacked may come back: the job is to be retried.
+    may_come_back = isinstance(error, ModelUnavailable | DeviceUnavailable | MemoryError)
+    assert [one.id for one in worker.producer.dead_letters()] == ([failed.id] if may_come_back else [])
     assert worker.finish(worker.job()).status is JobState.SUCCEEDED
+
+
+def test_a_document_that_is_being_read_stays_within_limits_that_are_lowered() -> None:
+    worker = Worker(raising(RuntimeError()), max_pages=5)
+    job = worker.job(pages=5)
+    assert worker.processor.work(keep_message=lambda: None)
+    worker.processor = worker.processor_of(max_pages=4)
+    assert worker.finish(job).status is JobState.SUCCEEDED
+    refused = worker.finish(worker.job(pages=5)).error
+    assert refused is not None and refused.code == "too_many_pages"
 
 
 def test_what_a_node_lacks_for_a_moment_costs_no_job() -> None:

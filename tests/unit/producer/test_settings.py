@@ -10,6 +10,8 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
+from producer.connect import addresses
+from producer.contract.errors import Unavailable
 from producer.settings import RUNTIME_FILE, load_settings
 from workers.cli import app
 from workers.settings import WorkerSettings
@@ -91,3 +93,13 @@ def test_an_address_that_is_none_is_a_usage_error_that_shows_how_to_write_one(
     done = CliRunner().invoke(app, ["list"])
     assert (done.exit_code, variable in done.stderr, "://host:" in done.stderr) == (2, True, True), done.output
     assert "hidden" not in done.output
+
+
+def test_half_an_address_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCRFLEET_REDIS_URL", "redis://localhost:6379/0")
+    with pytest.raises(Unavailable, match="OCRFLEET_REDIS_URL is set and OCRFLEET_STORE_URL is not"):
+        addresses(load_settings())
+    monkeypatch.delenv("OCRFLEET_REDIS_URL")
+    monkeypatch.setenv("OCRFLEET_STORE_URL", data_dir.as_uri())
+    with pytest.raises(Unavailable, match="OCRFLEET_STORE_URL is set and OCRFLEET_REDIS_URL is not"):
+        addresses(load_settings())
