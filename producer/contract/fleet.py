@@ -78,7 +78,7 @@ class ScaleDecision(Strict):
     """How many workers a kind of device should have, and why; work that any may do is shared among the kinds."""
 
     kind: str = Field(description="Of device")
-    waiting_pages: int = Field(description="Pages that wait for it")
+    waiting_pages: int = Field(description="Pages that wait for it; estimated for documents that nobody has opened")
     running_pages: int = Field(description="Pages in work")
     seconds_of_work: float = Field(description="Of one worker, for all the pages that wait or are read")
     desired_workers: int = Field(description="Workers it should have")
