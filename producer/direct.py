@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,6 +75,10 @@ class Producer:
     def of(self, tenant: Tenant) -> Producer:
         """The same for the jobs of one owner, over the same connections; only the first is to be closed."""
         return Producer(self._store, self._objects, self._queue, self._limits, tenant=tenant)
+
+    def through(self, wrap: Callable[[ObjectStore], ObjectStore]) -> Producer:
+        """The same with its object store wrapped, over the same connections; only the first is to be closed."""
+        return Producer(self._store, wrap(self._objects), self._queue, self._limits)
 
     def close(self) -> None:
         self._queue.close()

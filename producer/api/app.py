@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from producer.api import answers
 from producer.api.body_limit import BodyLimit
+from producer.api.bounded_objects import BoundedObjectStore
 from producer.api.description import DescribedApp
 from producer.api.envelope import Envelope
 from producer.api.guard import Access, Guard
@@ -44,6 +45,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    producer = producer.through(BoundedObjectStore)
     app.state.producer = producer
     app.state.is_stopping = app.state.is_draining = lambda: False
     for module in _ROUTES:

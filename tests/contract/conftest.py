@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from producer.api.bounded_objects import BoundedObjectStore
 from producer.backends.memory_store import MemoryJobStore
 from producer.backends.objects import open_object_store
 from producer.backends.redis_store import RedisJobStore
@@ -32,12 +33,14 @@ class StoreCase:
     many: int  # how many objects a test of long lists may write
 
 
-@pytest.fixture(params=["local", "memory", "moto", "swift"])
+@pytest.fixture(params=["local", "memory", "bounded", "moto", "swift"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreCase]:
     """Each kind in turn, empty."""
     kind: str = request.param
     if kind == "memory":
         yield _case(kind, lambda prefix: memory_store(), is_remote=False, many=1100)
+    elif kind == "bounded":
+        yield _case(kind, lambda prefix: BoundedObjectStore(memory_store()), is_remote=False, many=1100)
     elif kind == "local":
         yield _case(kind, lambda prefix: local_store(tmp_path, prefix), is_remote=False, many=1100)
     else:

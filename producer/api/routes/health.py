@@ -11,8 +11,9 @@ from producer.contract.errors import Unavailable
 router = APIRouter(tags=["health"])
 
 
+# A coroutine: it waits for no thread, all of which may be taken.
 @router.get("/health/live")
-def live() -> dict[str, str]:
+async def live() -> dict[str, str]:
     """The process answers."""
     return {"status": "live"}
 
