@@ -108,7 +108,8 @@ def _metrics(producer: Producer) -> Iterator[Metric]:
 
 
 def _work(lines: Iterable[LineLoad], per_document: float) -> Iterator[Metric]:
-    waiting = _gauge("waiting_pages", "Pages that nobody reads yet; estimated for documents not opened", ["kind", "priority"])
+    about = "Pages that nobody reads yet; estimated for documents not opened"
+    waiting = _gauge("waiting_pages", about, ["kind", "priority"])
     running = _gauge("running_pages", "Pages of the units that workers have", ["kind", "priority"])
     oldest = _gauge("oldest_waiting_seconds", "How long the longest has waited", ["kind", "priority"])
     groups: dict[tuple[str, str], list[LineLoad]] = defaultdict(list)
