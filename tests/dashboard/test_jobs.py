@@ -139,6 +139,30 @@ def test_a_job_is_deleted_only_once_that_is_confirmed(visit: Visit, client: OcrF
     wait_until(lambda: job.id not in {one.id for one in client.jobs().jobs}, timeout_s=5, what="the deletion")
 
 
+def test_who_goes_elsewhere_has_confirmed_nothing(visit: Visit, client: OcrFleetClient) -> None:
+    client.submit(document([READ], first_number=650), filename="kept.tiff")
+    page = visit.open("/fleet")
+    page.get_by_role("link", name="Jobs", exact=True).click()
+    page.get_by_role("button", name="Delete kept.tiff").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.go_forward()
+    expect(row_of(page, "kept.tiff")).to_be_visible()
+
+
+def test_all_documents_that_were_sent_are_counted(visit: Visit) -> None:
+    page = visit.open()
+    files = [
+        FilePayload(
+            name=f"one-{number}.tiff", mimeType="image/tiff", buffer=document([READ], first_number=660 + number)
+        )
+        for number in range(3)
+    ]
+    page.locator("#files").set_input_files(files)
+    expect(page.locator("#toasts")).to_contain_text("Submitted 3 of 3 documents")
+
+
 def test_the_list_is_walked_with_the_arrows(visit: Visit, client: OcrFleetClient) -> None:
     for number in range(2):
         client.submit(document([READ], first_number=700 + number), filename=f"walk-{number}.tiff")

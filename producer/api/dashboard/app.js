@@ -46,6 +46,8 @@ function followKey() {
   };
   button.addEventListener("click", () => ask(hasKey() ? `${usual} Leave it empty to forget the one in use.` : usual));
   keys.addEventListener("needed", () => ask(`${hasKey() ? "This key is not accepted." : "This server asks for a key."} ${usual}`));
+  // No button that submits: Enter would press the first of these.
+  document.getElementById("key-cancel").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.returnValue === "save" && setKey(input.value.trim()));
   keys.addEventListener("changed", show);
 }

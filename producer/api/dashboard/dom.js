@@ -54,7 +54,7 @@ export function toast(message, kind = "note") {
   setTimeout(() => box.remove(), kind === "error" ? 9000 : 4000);
 }
 
-/** Ask before something that cannot be undone. */
+/** Ask before something that cannot be undone. Who goes elsewhere has said no. */
 export function confirmed(title, text, yes) {
   const dialog = document.getElementById("confirm-dialog");
   document.getElementById("confirm-title").textContent = title;
@@ -62,8 +62,13 @@ export function confirmed(title, text, yes) {
   document.getElementById("confirm-yes").textContent = yes;
   dialog.returnValue = "cancel";
   dialog.showModal();
+  const leave = () => dialog.close("cancel");
+  addEventListener("hashchange", leave, { once: true });
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
+      resolve(dialog.returnValue === "yes");
+    }, { once: true });
   });
 }
 

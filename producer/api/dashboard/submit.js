@@ -96,7 +96,10 @@ async function sendAll(files, request) {
   const waiting = [...files];
   let sent = 0;
   const worker = async () => {
-    while (waiting.length) sent += await submitFile(waiting.shift(), request);
+    while (waiting.length) {
+      const one = await submitFile(waiting.shift(), request);
+      sent += one; // read after the wait: others count meanwhile
+    }
   };
   if (files.length > 1 || (files[0]?.size ?? 0) > 5e6) toast(`Sending ${files.length === 1 ? files[0].name : `${files.length} documents`}`);
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
