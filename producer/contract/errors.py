@@ -145,7 +145,7 @@ class RateLimited(OcrFleetError):
 
 
 class Unavailable(OcrFleetError):
-    """Redis or the object store does not answer; nothing was accepted, try again shortly."""
+    """Redis or the object store does not answer; try again shortly."""
 
     code = "unavailable"
     http_status = 503

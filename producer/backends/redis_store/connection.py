@@ -92,7 +92,7 @@ def available() -> Iterator[None]:
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
-        raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
+        raise Unavailable("Redis does not answer; try again shortly") from error
     except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
         # Refused at its first write: no script is done by half.
         raise Refused(f"Redis cannot write now: {error}") from error
