@@ -153,7 +153,7 @@ class Unavailable(OcrFleetError):
 
 
 class Refused(Unavailable):
-    """Redis is full or read-only; it changed nothing, try again when it takes writes."""
+    """Redis takes no writes; it changed nothing, try again when it takes writes."""
 
 
 class QueueFull(Unavailable):
