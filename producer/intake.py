@@ -11,7 +11,7 @@ from typing import BinaryIO
 import uuid_utils
 
 from producer.contract import names
-from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused
+from producer.contract.errors import IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused, Unavailable
 from producer.contract.jobs import Job, JobRecord, JobRequest, JobState, SourceInfo, links_of
 from producer.contract.keys import Tenant
 from producer.contract.leases import NewJob, Submitted
@@ -24,6 +24,12 @@ from producer.ringing import ring_or_leave
 from producer.source import inspect_source
 
 _IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
+# What a submission that Redis did not answer is told, by whether it has an idempotency key.
+_PERHAPS = {
+    True: "the document may have been accepted, and repeating it with the same idempotency key is safe",
+    False: "the document may have been accepted, look for it before it is sent again; with an idempotency key, "
+    "repeating it is safe",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,6 +145,8 @@ class Intake:
         except (IdempotencyMismatch, InvalidRequest, QueueFull, RateLimited, Refused):
             self.objects.delete(names.job_prefix(new.id))
             raise
+        except Unavailable as error:
+            raise Unavailable(f"{error.message}; {_PERHAPS[bool(new.idempotency_key)]}") from error
         if submitted.job_id != new.id:
             self.objects.delete(names.job_prefix(new.id))
         return submitted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby, islice
@@ -33,7 +34,8 @@ class Found(StrEnum):
 
     RESTORED = "restored"  # it had ended: its record is back, and its webhook will be told again
     REQUEUED = "requeued"  # it had not ended: it runs again, the pages that are stored are not read again
-    PRESENT = "present"  # there is a record of it, or of another job for its idempotency key, or it was deleted
+    REPEATED = "repeated"  # it had not ended, a newer job for its idempotency key had: its record is back, cancelled
+    PRESENT = "present"  # there is a record of it, or it was deleted
     OUTDATED = "outdated"  # its time is over; the sweep takes its objects
     UNFINISHED = "unfinished"  # no manifest: its submission was never answered
     UNREADABLE = "unreadable"  # the manifest is damaged, or of another version
@@ -43,7 +45,10 @@ class Found(StrEnum):
 class Recovery:
     """Puts lost jobs back. Safe to repeat, and while workers and producers run: a record that is there is left alone.
 
-    Streams over the store: a batch of jobs is in memory, whatever their number.
+    A submission that Redis did not answer leaves a manifest, and nobody knows whether its job was made. So no job is
+    left out because another one has its idempotency key. Jobs with a key that had not ended wait for those that had.
+
+    Streams over the store: a batch of jobs is in memory, and the ids of those that wait, whatever the number of jobs.
     """
 
     def __init__(self, upkeep: Upkeep, objects: ObjectStore, doorbell: Doorbell, keys: KeyRing) -> None:
@@ -53,38 +58,67 @@ class Recovery:
         self._doorbell = doorbell
 
     def run(self) -> dict[Found, int]:
-        """Recover every key and every job; how many of each kind were found. Oldest first: they run in that order.
+        """Recover every key and every job; how many of each kind were found. Oldest first.
 
         Raises: Unavailable: Redis or the store stopped answering; run it again.
         """
         counts = dict.fromkeys(Found, 0)
         counts[Found.KEYS] = self._keys.restore()
-        jobs = _jobs_of(self._objects.keys(names.JOBS_PREFIX))
+        jobs, waiting = _jobs_of(self._objects.keys(names.JOBS_PREFIX)), list[str]()
         with ThreadPoolExecutor(_PARALLEL_READS, thread_name_prefix="recover") as pool:
             while batch := list(islice(jobs, _BATCH)):
-                for lost in pool.map(self._lost, batch):
-                    counts[self._put_back(lost) if isinstance(lost, LostJob) else lost] += 1
+                for (job_id, _), lost in zip(batch, pool.map(self._lost_unless_waiting, batch), strict=True):
+                    if lost is None:
+                        waiting.append(job_id)
+                    else:
+                        counts[self._put_back(lost)] += 1
+            ids = iter(waiting)
+            while again := list(islice(ids, _BATCH)):
+                for found in pool.map(self._lost_that_waited, again):
+                    counts[self._put_back(found)] += 1
         for queue in self._upkeep.backlog():
             ring_or_leave(self._doorbell, queue)
         return counts
 
-    def _put_back(self, lost: LostJob) -> Found:
-        answer = self._upkeep.restore(lost)
-        if answer.outcome is SubmitOutcome.EXISTING:
+    def _put_back(self, lost: LostJob | Found) -> Found:
+        if isinstance(lost, Found):
+            return lost
+        answer, job = self._upkeep.restore(lost), lost.record.job
+        if answer.outcome is SubmitOutcome.CREATED:
+            ring_or_leave(self._doorbell, answer.ring)
+            return Found.RESTORED if job.status.is_terminal else Found.REQUEUED
+        if answer.job_id == job.id:
             return Found.PRESENT
-        ring_or_leave(self._doorbell, answer.ring)
-        return Found.RESTORED if lost.record.job.status.is_terminal else Found.REQUEUED
+        answer = self._upkeep.restore(_cancelled(lost, answer.job_id))
+        return Found.REPEATED if answer.outcome is SubmitOutcome.CREATED else Found.PRESENT
 
-    def _lost(self, stored: _Objects) -> LostJob | Found:
-        """What is to be put back, or why nothing is. Runs in a thread of the pool."""
+    def _lost_unless_waiting(self, stored: _Objects) -> LostJob | Found | None:
+        """As `_lost`; None: it waits for those that had ended. Runs in a thread of the pool."""
         job_id, keys = stored
+        manifest = self._manifest(job_id)
+        if isinstance(manifest, Found):
+            return manifest
+        job = manifest.record.job
+        return None if job.idempotency_key and not job.status.is_terminal else self._lost(manifest, keys)
+
+    def _lost_that_waited(self, job_id: str) -> LostJob | Found:
+        """As `_lost`. Runs in a thread of the pool."""
+        manifest = self._manifest(job_id)
+        if isinstance(manifest, Found):
+            return manifest
+        return self._lost(manifest, list(self._objects.keys(names.job_prefix(job_id))))
+
+    def _manifest(self, job_id: str) -> Manifest | Found:
         try:
-            manifest = Manifest.model_validate_json(self._objects.get(names.manifest_key(job_id)))
+            return Manifest.model_validate_json(self._objects.get(names.manifest_key(job_id)))
         except NotFound:
             return Found.UNFINISHED
         except ValidationError as error:
             _log.warning("manifest_unreadable", job_id=job_id, reason=str(error))
             return Found.UNREADABLE
+
+    def _lost(self, manifest: Manifest, keys: list[str]) -> LostJob | Found:
+        """What is to be put back, or why nothing is."""
         record, now = manifest.record, datetime.now(tz=UTC)
         if manifest.keep_until <= now:
             return Found.OUTDATED
@@ -118,6 +152,15 @@ class Recovery:
             if page.error is None or state.is_terminal:
                 found[page.page] = page.error
         return found
+
+
+def _cancelled(lost: LostJob, by: str) -> LostJob:
+    """The job as it is put back where job `by` has answered its submission. Not in its batch, which has that one."""
+    error = JobError(code="cancelled", message=f"Submitted again with its idempotency key: job {by} is the answer.")
+    job = lost.record.job.model_copy(
+        update={"status": JobState.CANCELLED, "finished_at": datetime.now(tz=UTC), "error": error}
+    )
+    return replace(lost, record=lost.record.model_copy(update={"job": job, "batch": None}))
 
 
 def _jobs_of(keys: Iterator[str]) -> Iterator[_Objects]:

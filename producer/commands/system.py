@@ -15,7 +15,8 @@ from producer.settings import Settings, load_settings
 _MEANING = {
     Found.RESTORED: "had ended; their records are back, and their webhooks are told again",
     Found.REQUEUED: "had not ended; they run again, without the pages that are stored",
-    Found.PRESENT: "are there",
+    Found.REPEATED: "had not ended, but were submitted again and answered; they are back as cancelled",
+    Found.PRESENT: "have a record, or were deleted; nothing was done",
     Found.OUTDATED: "are past their time; the sweep deletes their objects",
     Found.UNFINISHED: "have no manifest: their submission was never answered",
     Found.UNREADABLE: "have a manifest that cannot be read; see the log",

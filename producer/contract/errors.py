@@ -145,7 +145,7 @@ class RateLimited(OcrFleetError):
 
 
 class Unavailable(OcrFleetError):
-    """Redis or the object store does not answer; nothing was accepted, try again shortly."""
+    """Redis or the object store does not answer; try again shortly."""
 
     code = "unavailable"
     http_status = 503
@@ -153,7 +153,7 @@ class Unavailable(OcrFleetError):
 
 
 class Refused(Unavailable):
-    """Redis is full or read-only; it changed nothing, try again when it takes writes."""
+    """Redis takes no writes; it changed nothing, try again when it takes writes."""
 
 
 class QueueFull(Unavailable):

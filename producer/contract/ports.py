@@ -142,8 +142,10 @@ class Upkeep(Protocol):
     def restore(self, lost: LostJob) -> Submitted:
         """Put back the record of a job: an ended one as it was, with its webhook to be told; another one to be run.
 
-        EXISTING: nothing was done, because the job, or another one for its idempotency key, is there; or it was
-        deleted meanwhile.
+        Its idempotency key leads to it unless it leads to another job that has ended, or is newer; one that has ended
+        goes before one that has not.
+        EXISTING: nothing was done, because the job is there, or was deleted meanwhile; or, with the id of another job,
+        because it had not ended, and its idempotency key leads to that one, which is newer and has ended.
         """
 
     def lead(self, role: str, holder: str, *, lease_s: float) -> bool:

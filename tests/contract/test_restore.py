@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import uuid_utils
 
 from producer.contract.jobs import Job, JobError, JobRecord, JobRequest, JobState, Progress, links_of
@@ -121,11 +122,45 @@ def test_an_idempotency_key_leads_to_its_restored_job_again(stores: JobStores) -
     assert (again.job_id, again.outcome) == (lost.record.job.id, SubmitOutcome.EXISTING)
 
 
-def test_a_job_whose_key_another_job_has_taken_meanwhile_is_not_restored(stores: JobStores) -> None:
-    newer = stores.jobs.submit(new_job(key="k", fingerprint="f", owner="o")).job_id
+@pytest.mark.parametrize(
+    ("older", "newer", "leads_to_newer"),
+    [
+        (JobState.QUEUED, JobState.QUEUED, True),
+        (JobState.QUEUED, JobState.SUCCEEDED, True),
+        (JobState.SUCCEEDED, JobState.QUEUED, False),
+        (JobState.FAILED, JobState.SUCCEEDED, True),
+    ],
+)
+@pytest.mark.parametrize("newer_first", [False, True])
+def test_jobs_of_one_idempotency_key_come_back_under_their_ids_and_the_key_leads_to_the_ended_or_the_newest(
+    stores: JobStores, older: JobState, newer: JobState, leads_to_newer: bool, newer_first: bool
+) -> None:
+    jobs = [lost_job(older, key="k"), lost_job(newer, key="k")]
+    ids = [lost.record.job.id for lost in jobs]
+    is_answered = newer_first and (older, newer) == (JobState.QUEUED, JobState.SUCCEEDED)
+    for lost in jobs[::-1] if newer_first else jobs:
+        answer = stores.upkeep.restore(lost)
+        if is_answered and lost is jobs[0]:
+            assert (answer.outcome, answer.job_id) == (SubmitOutcome.EXISTING, ids[1])
+        else:
+            assert (answer.outcome, answer.job_id) == (SubmitOutcome.CREATED, lost.record.job.id)
+            assert stores.jobs.get(lost.record.job.id).job.status is lost.record.job.status
+            assert stores.upkeep.restore(lost).job_id == lost.record.job.id
+    assert stores.jobs.submit(new_job(key="k", fingerprint="f", owner="o")).job_id == ids[leads_to_newer]
+
+
+def test_a_job_whose_key_another_job_has_taken_meanwhile_is_restored_without_it(stores: JobStores) -> None:
     lost = lost_job(key="k")
-    assert stores.upkeep.restore(lost).job_id == newer
-    assert stores.upkeep.restore(lost).outcome is SubmitOutcome.EXISTING
+    newer = stores.jobs.submit(new_job(key="k", fingerprint="f", owner="o")).job_id
+    assert stores.upkeep.restore(lost).outcome is SubmitOutcome.CREATED
+    assert stores.jobs.get(lost.record.job.id).job.status is JobState.QUEUED
+    assert stores.jobs.submit(new_job(key="k", fingerprint="f", owner="o")).job_id == newer
+
+
+def test_a_key_is_its_owners(stores: JobStores) -> None:
+    other = stores.jobs.submit(new_job(key="k", fingerprint="f", owner="somebody")).job_id
+    stores.upkeep.restore(lost_job(JobState.SUCCEEDED, key="k"))
+    assert stores.jobs.submit(new_job(key="k", fingerprint="f", owner="somebody")).job_id == other
 
 
 def test_a_restored_result_may_be_reused(stores: JobStores) -> None:

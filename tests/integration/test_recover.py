@@ -17,7 +17,7 @@ from producer.backends.local_objects import LocalObjectStore
 from producer.backends.redis_store import RedisJobStore
 from producer.backends.s3_objects import S3ObjectStore
 from producer.contract import names
-from producer.contract.errors import Unauthorized
+from producer.contract.errors import Unauthorized, Unavailable
 from producer.contract.jobs import JobError, JobRequest, JobState
 from producer.contract.keys import KeyRequest, Scope
 from producer.contract.leases import Worker
@@ -52,6 +52,20 @@ class Lost:
 
     def lose(self) -> None:
         self._redis.flushdb()
+
+    def unanswered(self, data: bytes, *, key: str | None) -> str:
+        """Submit while Redis is away; the message that the caller is told."""
+        away = RedisJobStore("redis://127.0.0.1:1", within_s=0.2)
+        producer = Producer(away, self.objects, self.queue, LIMITS)
+        with pytest.raises(Unavailable) as told:
+            producer.submit(data, outputs=["json"], idempotency_key=key)
+        away.close()
+        return told.value.message
+
+    def stored(self) -> list[str]:
+        """The ids of the jobs that have a manifest, oldest first."""
+        keys = self.objects.keys(names.JOBS_PREFIX)
+        return [job_id for key in keys if (job_id := names.job_of_key(key)) and key == names.manifest_key(job_id)]
 
     def recover(self) -> dict[Found, int]:
         return Recovery(self.store.upkeep, self.objects, self.queue, self.producer.keys).run()
@@ -282,3 +296,60 @@ def test_a_damaged_page_is_read_again(lost: Lost) -> None:
     lost.recover()
     assert lost.work() >= 1
     assert len(lost.texts(job_id)) == 2
+
+
+def test_an_accepted_job_comes_back_and_the_try_before_it_that_was_not_answered_is_not_run(lost: Lost) -> None:
+    data = drawn_document(2)
+    lost.unanswered(data, key="k")
+    accepted = lost.producer.submit(data, outputs=["json"], idempotency_key="k").id
+    lost.work()
+    before, (ghost, second) = lost.texts(accepted), lost.stored()
+    assert second == accepted
+    for _ in range(2):  # as often as Redis is lost
+        lost.lose()
+        assert lost.recover() == NOTHING | {Found.RESTORED: 1, Found.REPEATED: 1}
+        assert lost.recover() == NOTHING | {Found.PRESENT: 2}
+        assert lost.work() == 0
+        assert lost.texts(accepted) == before
+        assert lost.producer.submit(data, outputs=["json"], idempotency_key="k").id == accepted
+    job = lost.producer.status(ghost)
+    assert (job.status, accepted in (job.error.message if job.error else "")) == (JobState.CANCELLED, True)
+    lost.producer.retry(ghost)  # should it have been accepted after all
+    assert lost.work() == 2
+    assert lost.texts(ghost) == before
+
+
+def test_an_accepted_job_that_has_not_ended_comes_back_beside_the_tries_that_were_not_answered(lost: Lost) -> None:
+    data = drawn_document(1)
+    lost.unanswered(data, key="k")
+    accepted = lost.producer.submit(data, outputs=["json"], idempotency_key="k").id
+    lost.lose()
+    assert lost.recover() == NOTHING | {Found.REQUEUED: 2}
+    assert lost.recover() == NOTHING | {Found.PRESENT: 2}
+    assert lost.producer.submit(data, outputs=["json"], idempotency_key="k").id == accepted
+    lost.work()
+    assert lost.producer.status(accepted).status is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_an_accepted_job_comes_back_beside_a_later_try_that_was_not_answered(lost: Lost, has_ended: bool) -> None:
+    data = drawn_document(1)
+    accepted = lost.producer.submit(data, outputs=["json"], idempotency_key="k").id
+    if has_ended:
+        lost.work()
+    lost.unanswered(data, key="k")
+    lost.lose()
+    counts = lost.recover()
+    assert counts == NOTHING | ({Found.RESTORED: 1, Found.REQUEUED: 1} if has_ended else {Found.REQUEUED: 2})
+    lost.work()
+    assert lost.producer.status(accepted).status is JobState.SUCCEEDED
+    again = lost.producer.submit(data, outputs=["json"], idempotency_key="k").id
+    assert (again == accepted) == has_ended
+
+
+def test_a_submission_that_redis_does_not_answer_is_told_that_it_may_have_been_accepted(lost: Lost) -> None:
+    told = lost.unanswered(drawn_document(1), key="k")
+    assert "Redis does not answer" in told
+    assert "may have been accepted, and repeating it with the same idempotency key is safe" in told
+    assert "may have been accepted, look for it before" in lost.unanswered(drawn_document(1), key=None)
+    assert len(lost.stored()) == 2

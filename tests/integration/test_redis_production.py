@@ -12,7 +12,7 @@ from producer.backends.celery_queue import KEY_PREFIX, CeleryQueue
 from producer.backends.redis_address import broker_of
 from producer.backends.redis_store import PREFIX, RedisJobStore
 from producer.connect import connect
-from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
+from producer.contract.errors import InvalidRequest, OcrFleetError, Refused, Unavailable
 from producer.contract.jobs import JobState
 from producer.settings import Settings
 from tests.contract.job_stores import CPU, new_job
@@ -125,6 +125,24 @@ def test_messages_have_a_database_of_their_own_and_its_loss_costs_no_job(server:
         assert messages.llen(f"{KEY_PREFIX}ocr.any") == 1
         messages.flushdb()
     assert producer.status(job.id).status is JobState.QUEUED
+    producer.close()
+
+
+def test_a_submission_that_a_redis_without_its_replicas_refused_leaves_nothing(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    producer, store = connect(Settings(redis_url=server.url, store_url=tmp_path.as_uri())), RedisJobStore(server.url)
+    store.jobs.submit(job := new_job())
+    with redis.Redis.from_url(server.url) as admin:
+        admin.config_set("min-replicas-to-write", 1)
+        with pytest.raises(Refused, match="NOREPLICAS"):
+            producer.submit(PNG, filename="page.png", idempotency_key="k")
+        assert [path for path in tmp_path.rglob("*") if path.is_file() and "jobs" in path.parts] == []
+        # Asked again, because the first answer was lost: it is there, and no refusal takes its document away.
+        assert store.jobs.submit(job).job_id == job.id
+        admin.config_set("min-replicas-to-write", 0)
+    store.close()
+    assert producer.submit(PNG, filename="page.png", idempotency_key="k").status is JobState.QUEUED
     producer.close()
 
 

@@ -64,11 +64,13 @@ class MemoryUpkeep:
         with state.lock:
             if job.id in state.jobs or job.id in state.forgotten:
                 return Submitted(job_id=job.id, outcome=SubmitOutcome.EXISTING)
-            seen = state.idempotency.get(key) if job.idempotency_key else None
-            if seen and seen[0] in state.jobs:
-                return Submitted(job_id=seen[0], outcome=SubmitOutcome.EXISTING)
             if job.idempotency_key:
-                state.idempotency[key] = (job.id, lost.fingerprint)
+                other = state.jobs.get(state.idempotency.get(key, ("", ""))[0])
+                if other and other.state.is_terminal and not job.status.is_terminal and job.id < other.new.id:
+                    return Submitted(job_id=other.new.id, outcome=SubmitOutcome.EXISTING)
+                rank = (job.status.is_terminal, job.id)
+                if other is None or rank > (other.state.is_terminal, other.new.id):
+                    state.idempotency[key] = (job.id, lost.fingerprint)
             entry = _entry(lost, state.now())
             state.jobs[job.id] = entry
             if not job.status.is_terminal:

@@ -17,7 +17,8 @@ _PING_MS = 60_000
 _PING_WITHIN_S = 1.8  # with what else it takes to answer, in 2 s
 _NO_EVICTION = "noeviction"
 # The client knows some refusals as classes, and leaves the code of the others at the beginning of the message.
-_TEMPORARY = ("MISCONF", "BUSY", "NOREPLICAS")
+_NO_WRITES = ("MISCONF", "NOREPLICAS")  # its disk is full, its replicas are away
+_BUSY = "BUSY"
 _SCRIPTS = (
     *("submit", "list", "cancel", "retry", "forget"),
     *("claim", "heartbeat", "fetched", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
@@ -92,14 +93,16 @@ def available() -> Iterator[None]:
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError) as error:
-        raise Unavailable("Redis does not answer; nothing was changed, try again shortly") from error
+        raise Unavailable("Redis does not answer; try again shortly") from error
     except (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError) as error:
         # Refused at its first write: no script is done by half.
         raise Refused(f"Redis cannot write now: {error}") from error
     except redis.exceptions.ClusterDownError as error:  # a replica that has lost its master, too
         raise Unavailable(f"Redis cannot write now: {error}") from error
     except redis.exceptions.ResponseError as error:
-        if str(error).startswith(_TEMPORARY):
+        if str(error).startswith(_NO_WRITES):  # refused at the first write, too
+            raise Refused(f"Redis cannot write now: {error}") from error
+        if str(error).startswith(_BUSY):
             raise Unavailable(f"Redis cannot write now: {error}") from error
         raise
 

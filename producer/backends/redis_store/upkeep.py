@@ -37,7 +37,7 @@ class RedisUpkeep:
         outcome, job_id, ring = self._redis.run_list(
             "restore",
             *(job.id, lost.record.owner, job.idempotency_key or "", lost.fingerprint),
-            *(int(lost.wait_s * 1000), int(lost.keep_s * 1000), int(lost.is_dead)),
+            *(int(lost.wait_s * 1000), int(lost.keep_s * 1000), int(lost.is_dead), int(job.status.is_terminal)),
             json.dumps(pages),
             *chain.from_iterable(lost_row(lost).items()),
         )
