@@ -46,6 +46,7 @@ def test_a_page_is_seen_enlarged_and_its_text_copied(visit: Visit, client: OcrFl
     page = visit.open(f"/jobs/{job.id}")
     picture = page.locator(".paper img")
     expect(picture).to_be_visible()
+    expect(page.get_by_text("No picture was stored")).to_be_hidden()
     assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 96
     before = picture.evaluate("(image) => image.clientWidth")
     page.get_by_role("button", name="Zoom in").click()
@@ -65,6 +66,7 @@ def test_text_that_is_markup_is_shown_and_does_nothing(visit: Visit, client: Ocr
     page = visit.open(f"/jobs/{job.id}")
     expect(page.get_by_role("option").first).to_have_text(f"{SCRIPT}99")
     expect(page.locator(".shapes text").nth(1)).to_have_text(PICTURE)  # without a picture, the lines are set in place
+    expect(page.get_by_text("No picture was stored")).to_be_visible()
     assert page.evaluate("() => window.harmed") is None
     assert page.locator("main script, main img[src=x], main b").count() == 0
 

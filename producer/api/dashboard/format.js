@@ -52,10 +52,10 @@ export const isOpen = (status) => status === "queued" || status === "running";
 
 export const nameOf = (job) => job.filename || job.id;
 
-/** Pages a second since the job was started, null before its first page. */
+/** Pages a second since the job was started, null before its first page, and where others were read at an earlier try. */
 export function speed(job, now) {
   const done = job.progress.pages_done;
   const started = seconds(job.started_at);
-  if (!done || started === null) return null;
+  if (!done || started === null || job.attempts > 1) return null;
   return done / Math.max(0.001, (seconds(job.finished_at) ?? now) - started);
 }

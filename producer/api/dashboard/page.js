@@ -83,10 +83,11 @@ function neighbour(numbers, page, by) {
 /** The picture and its polygons. Coordinates are those of the page, whatever size it is shown at. */
 function viewer() {
   const note = h("p", { class: "empty" });
+  const bare = h("p", { class: "muted", hidden: true }, "No picture was stored: the job’s outputs have no image.");
   const picture = h("img", { alt: "", draggable: "false" });
   const shapes = svg("svg", { class: "shapes", preserveAspectRatio: "none", "aria-hidden": "true" });
   const paper = h("div", { class: "paper", hidden: true }, picture, shapes);
-  const element = h("div", { class: "stage", tabindex: 0, role: "group", "aria-label": "Picture of the page" }, paper, note);
+  const element = h("div", { class: "stage", tabindex: 0, role: "group", "aria-label": "Picture of the page" }, bare, paper, note);
   const api = { element, onactive: null };
   const urls = new Set();
   let zoom = 1;
@@ -151,6 +152,7 @@ function viewer() {
     const source = read && flattened ? sources.upright : sources.page;
     paper.style.aspectRatio = `${width} / ${height}`;
     picture.hidden = !source;
+    bare.hidden = Boolean(source);
     if (source) picture.src = source;
     picture.className = turned && angle ? `turned-${angle}` : "";
     // A page that lies on its side is as wide as the paper is high.
@@ -172,7 +174,7 @@ function viewer() {
   };
   api.clear = (why) => {
     shown = null;
-    paper.hidden = true;
+    paper.hidden = bare.hidden = true;
     note.hidden = false;
     setText(note, why);
   };
