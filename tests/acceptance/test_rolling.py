@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,11 @@ class Up:
 
     def parts(self) -> dict[int, bytes]:
         """The environment of every process but the supervisor, by its id."""
-        pids = processes(self.folder / "data").keys() - {self.process.pid}
-        return {pid: Path(f"/proc/{pid}/environ").read_bytes() for pid in pids if Path(f"/proc/{pid}").exists()}
+        found = {}
+        for pid in processes(self.folder / "data").keys() - {self.process.pid}:
+            with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                found[pid] = Path(f"/proc/{pid}/environ").read_bytes()
+        return found
 
 
 @pytest.fixture(scope="module")
