@@ -35,6 +35,8 @@ class _Draining(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if sockets:  # whoever opened them says so
+            return
         for address in (one.getsockname()[:2] for server in self.servers for one in server.sockets):
             _log.info("api_ready", host=address[0], port=address[1])
 
