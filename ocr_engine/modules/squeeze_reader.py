@@ -15,7 +15,16 @@ from ocr_engine.modules.halving import in_halves
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
 from ocr_engine.modules.line_reader import ReadLines
 from ocr_engine.modules.normalize import half_range, write_planes
-from ocr_engine.modules.squeeze import HEIGHT_PX, SqueezeRule, batches_of, better, needs_second_look, width_of
+from ocr_engine.modules.squeeze import (
+    HEIGHT_PX,
+    SqueezeRule,
+    batches_of,
+    better,
+    needs_second_look,
+    pilots_of,
+    rule_after,
+    width_of,
+)
 from ocr_engine.runtimes import Runtime
 from ocr_engine.types import Classes, Image, Polygon, Reading, Tensor
 
@@ -55,11 +64,11 @@ class SqueezeReader:
         )
         found = [(polygon, crop) for polygon, crop in zip(polygons, cut, strict=True) if crop is not None]
         crops = [crop for _, crop in found]
-        readings = self._look(crops, self._rule.squeeze)
+        readings, rule = self._first_look(crops)
         classes: list[int] | None = None
         if turn:
-            crops, readings, classes = self._turn_poor(crops, readings)
-        readings = self._look_again(crops, readings)
+            crops, readings, classes = self._turn_poor(crops, readings, rule)
+        readings = self._look_again(crops, readings, rule)
         return ReadLines(
             polygons=tuple(polygon for polygon, _ in found),
             readings=tuple(readings),
@@ -73,13 +82,26 @@ class SqueezeReader:
             self._classifier.classify(blanks[:1])
         self._look(blanks, 1.0)
 
-    def _turn_poor(self, crops: list[Image], readings: list[Reading]) -> tuple[list[Image], list[Reading], list[int]]:
+    def _first_look(self, crops: Sequence[Image]) -> tuple[list[Reading], SqueezeRule]:
+        """The squeezed readings, and the rule that the page's longest lines, which are read first, gave the others."""
+        pilots = pilots_of([crop.shape for crop in crops], self._rule)
+        chosen = [crops[at] for at in pilots]
+        found = self._look(chosen, self._rule.squeeze)
+        rule = rule_after([crop.shape for crop in chosen], found, self._rule)
+        first = dict(zip(pilots, found, strict=True))
+        others = [at for at in range(len(crops)) if at not in first]
+        first |= zip(others, self._look([crops[at] for at in others], rule.squeeze), strict=True)
+        return [first[at] for at in range(len(crops))], rule
+
+    def _turn_poor(
+        self, crops: list[Image], readings: list[Reading], rule: SqueezeRule
+    ) -> tuple[list[Image], list[Reading], list[int]]:
         """Crops and readings with the upside-down ones turned, and 1 for each that was.
 
         Only a line that reads poorly is asked about: the classifier costs time, and it errs on short lines. It is
         turned if the classifier says so, of it or of most lines asked about, and it then reads better.
         """
-        poor = [at for at, reading in enumerate(readings) if reading.score < self._rule.turn_below]
+        poor = [at for at, reading in enumerate(readings) if reading.score < rule.turn_below]
         said = (
             self._classifier.classify([crops[at] for at in poor]) if self._classifier is not None else [0] * len(poor)
         )
@@ -87,14 +109,14 @@ class SqueezeReader:
         doubted = poor if 2 * sum(said) > len(poor) else [at for at, one in zip(poor, said, strict=True) if one == 1]
         turned = [np.asarray(cv2.rotate(crops[at], cv2.ROTATE_180), dtype=np.uint8) for at in doubted]
         crops, readings, classes = list(crops), list(readings), [0] * len(crops)
-        for at, crop, reading in zip(doubted, turned, self._look(turned, self._rule.squeeze), strict=True):
+        for at, crop, reading in zip(doubted, turned, self._look(turned, rule.squeeze), strict=True):
             if reading.score > readings[at].score:
                 crops[at], readings[at], classes[at] = crop, reading, 1
         return crops, readings, classes
 
-    def _look_again(self, crops: Sequence[Image], readings: Sequence[Reading]) -> list[Reading]:
+    def _look_again(self, crops: Sequence[Image], readings: Sequence[Reading], rule: SqueezeRule) -> list[Reading]:
         """The readings, the poor ones replaced by those at natural width where these are better."""
-        poor = [at for at, crop in enumerate(crops) if needs_second_look(crop.shape, readings[at], self._rule)]
+        poor = [at for at, crop in enumerate(crops) if needs_second_look(crop.shape, readings[at], rule)]
         second = dict(zip(poor, self._look([crops[at] for at in poor], 1.0), strict=True))
         return [better(reading, second.get(at, reading)) for at, reading in enumerate(readings)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,23 @@ from ocr_engine import InvalidRequest
 from ocr_engine.crew import Crew
 from ocr_engine.modules.ctc import Alphabet
 from ocr_engine.modules.line_orientation import LineOrientationClassifier
-from ocr_engine.modules.squeeze import SqueezeRule, batches_of, better, needs_second_look, rule_of, width_of
+from ocr_engine.modules.squeeze import (
+    SqueezeRule,
+    batches_of,
+    better,
+    needs_second_look,
+    pilots_of,
+    rule_after,
+    rule_of,
+    width_of,
+)
 from ocr_engine.modules.squeeze_reader import SqueezeReader
 from ocr_engine.runtimes.canned import CannedRuntime
 from ocr_engine.types import Image, Polygon, Reading, Tensor
 
 ALPHABET = Alphabet(characters=("", "a", "b", " "))
-RULE = SqueezeRule(squeeze=0.5, redo_below=0.9, turn_below=0.6)
+RULE = SqueezeRule(squeeze=0.5, wide_squeeze=0.5, redo_below=0.9, turn_below=0.6)
+TWO_STEPS = replace(RULE, squeeze=0.65)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +60,9 @@ def test_less_effort_never_reads_more_pixels() -> None:
     assert squeezes == sorted(squeezes)
     assert (squeezes[0], squeezes[-1]) == (0.5, 1.0)
     assert rule_of(1.0).redo_below == 0.0
+    wide = [rule_of(effort).wide_squeeze for effort in np.linspace(0, 1, 11)]
+    assert wide == sorted(wide)
+    assert all(least <= squeeze for least, squeeze in zip(wide, squeezes, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +70,36 @@ def test_less_effort_never_reads_more_pixels() -> None:
 )
 def test_a_poor_line_is_read_again_if_it_was_squeezed(score: float, crop: tuple[int, ...], again: bool) -> None:
     assert needs_second_look(crop, Reading(text="a", score=score), RULE) is again
+
+
+def test_the_longest_lines_are_read_first_unless_they_decide_nothing() -> None:
+    shapes = [(48, width, 3) for width in (100, 1900, 1500, 1700, 1600)] + [(96, 1900, 3)]
+    assert pilots_of(shapes, TWO_STEPS) == [1, 3, 4, 2]
+    assert pilots_of(shapes, RULE) == []
+    assert pilots_of(shapes, rule_of(1.0)) == []
+
+
+def test_the_lines_of_a_call_are_read_first_together() -> None:
+    shapes = [(48, 190, 3)] * 9
+    # Six of 128 pixels in a call, the others one by one.
+    assert pilots_of(shapes, TWO_STEPS) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("letters", "scores", "squeeze"),
+    [
+        pytest.param(24, (0.99, 0.99), 0.65, id="a Latin letter has 20 pixels: no further"),
+        pytest.param(14, (0.99, 0.99), 0.58, id="one of 34 pixels keeps 20"),
+        pytest.param(10, (0.99, 0.99), 0.5, id="one of 48 keeps the least share"),
+        pytest.param(10, (0.99, 0.5), 0.65, id="half of the pilots read poorly"),
+        pytest.param(0, (0.99, 0.99), 0.65, id="nothing was read"),
+    ],
+)
+def test_a_page_of_wide_characters_is_squeezed_further(letters: int, scores: tuple[float, ...], squeeze: float) -> None:
+    pilots = [Reading(text="a" * letters, score=score) for score in scores]
+    rule = rule_after([(48, 480, 3)] * len(pilots), pilots, TWO_STEPS)
+    assert rule.squeeze == pytest.approx(squeeze, abs=0.005)
+    assert replace(rule, squeeze=TWO_STEPS.squeeze) == TWO_STEPS
 
 
 def test_lines_of_equal_width_share_a_call_that_is_full_or_holds_one() -> None:
@@ -93,9 +137,11 @@ def reading_runtime(score_of: Callable[[float, int], float]) -> CannedRuntime:
     return CannedRuntime(answer)
 
 
-def reader(runtime: CannedRuntime, crew: Crew, turned: CannedRuntime | None = None) -> SqueezeReader:
+def reader(
+    runtime: CannedRuntime, crew: Crew, turned: CannedRuntime | None = None, rule: SqueezeRule = RULE
+) -> SqueezeReader:
     classifier = LineOrientationClassifier(turned, name="", batch_size=6) if turned else None
-    return SqueezeReader(runtime, ALPHABET, rule=RULE, crew=crew, classifier=classifier)
+    return SqueezeReader(runtime, ALPHABET, rule=rule, crew=crew, classifier=classifier)
 
 
 @pytest.fixture(params=[1, 3])
@@ -113,6 +159,16 @@ def test_only_the_line_that_reads_poorly_is_read_again_and_the_order_is_kept(cre
     # All three in one call at half of about 490 pixels, a line with its margins, and one again at that.
     assert runtime.shapes == [(3, 3, 48, 256), (1, 3, 48, 480)]
     assert read.classes is None
+
+
+def test_what_the_longest_lines_say_decides_how_far_the_others_are_squeezed(crew: Crew) -> None:
+    page, polygons = page_of(255, 255, 255, 255, 255, 100, 255)
+    # One letter to 490 pixels is a wide one.
+    runtime = reading_runtime(lambda bright, width: 0.95 if bright > 0 else 0.5)
+    read = reader(runtime, crew, rule=TWO_STEPS).read(page, polygons, turn=False)
+    assert [round(reading.score, 2) for reading in read.readings] == [0.95] * 5 + [0.5, 0.95]
+    # Four at 0.65 of their width, two in a call, the others at half of it, the poor one again at all of it.
+    assert runtime.shapes == [(2, 3, 48, 320)] * 2 + [(3, 3, 48, 256), (1, 3, 48, 480)]
 
 
 def test_a_line_is_turned_only_if_it_reads_poorly_and_reads_better_turned(crew: Crew) -> None:
