@@ -10,7 +10,7 @@ from typing import Any
 import pymupdf
 from PIL import ImageFont
 
-from ocr_engine.pdf import MUPDF_LOCK
+from ocr_engine.mupdf_lock import MUPDF_LOCK
 
 # Any: the library is not annotated.
 _mupdf: Any = pymupdf

@@ -7,8 +7,9 @@ and a package between them for one expression would cost more than it saves: a t
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from ocr_engine.errors import InvalidRequest
 
@@ -26,10 +27,16 @@ class PageChoice:
         """Read `1-3,7`, a number, or a list of numbers; None: every page. Raises: InvalidRequest naming the part."""
         if pages is None:
             return cls()
-        parts = pages.split(",") if isinstance(pages, str) else [pages] if isinstance(pages, int) else list(pages)
-        if not parts:
+        if isinstance(pages, str):
+            return cls(ranges=tuple(_range(part) for part in pages.split(",")))
+        if isinstance(pages, Integral):
+            return cls(ranges=(_range(str(pages)),))
+        if not isinstance(pages, Iterable):
+            raise InvalidRequest(f"pages={pages!r} chooses no pages; give a number, a list of them, or 1-3,7")
+        ranges = tuple(_range(str(part)) for part in pages)
+        if not ranges:
             raise InvalidRequest("pages is an empty list; leave it out to read every page")
-        return cls(ranges=tuple(_range(str(part)) for part in parts))
+        return cls(ranges=ranges)
 
     def of(self, page_count: int) -> tuple[int, ...]:
         """The chosen pages of a document of `page_count` pages, from 0, ascending, each once.

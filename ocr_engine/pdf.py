@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ocr_engine.colour import swap_red_and_blue
 from ocr_engine.document import Document, DocumentLimits
 from ocr_engine.errors import EncryptedDocument, PageTooLarge, UnreadableDocument
 from ocr_engine.media import MediaType
+from ocr_engine.mupdf_lock import MUPDF_LOCK
 from ocr_engine.text_layer import OwnLine, OwnText
 from ocr_engine.types import Image
 
@@ -36,8 +36,6 @@ _LOST = (
     "premature end of data",
     "page may not be correct",
 )
-# MuPDF is not thread-safe, whatever document a thread works on. Held for one call, never across a yield.
-MUPDF_LOCK = threading.Lock()
 
 
 class PdfDocument(Document):
@@ -112,9 +110,7 @@ class PdfDocument(Document):
         )
 
     def close(self) -> None:
-        with MUPDF_LOCK:
-            if not self._pdf.is_closed:
-                self._pdf.close()
+        MUPDF_LOCK.close(self._pdf)
 
     def _scale(self, width: float, height: float) -> float:
         """Pixels per point so that the page fits the limits. Raises: PageTooLarge: not even at 7.2 dpi."""

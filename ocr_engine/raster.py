@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import sys
 import warnings
@@ -43,6 +44,9 @@ _PILLOW_ERRORS = (
 )
 _WITH_ALPHA = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+# What begins a segment; zeros and restarts lie within a picture.
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_JPEG_START, _JPEG_END = b"\xff\xd8", 0xD9
 _NO_MEMORY = cv2.Error.StsNoMem
 # Where OpenCV 4.10 is to put a picture, it puts none.
 _READS_INTO_NUMPY = tuple(int(part) for part in cv2.__version__.split(".")[:2]) >= (4, 11)
@@ -174,11 +178,22 @@ def _stretch(
 def _is_cut_short(data: bytes, media_type: MediaType) -> bool:
     """Whether the end of the image is missing. Decoders fill the rest with grey: half a page would pass as a whole."""
     if media_type is MediaType.JPEG:
-        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+        return not _closes_its_picture(data)
     if media_type is MediaType.PNG:
         return not _reaches_its_end(data)
     if media_type is MediaType.WEBP:
         return len(data) < int.from_bytes(data[4:8], "little") + 8 - 1
+    return False
+
+
+def _closes_its_picture(jpeg: bytes) -> bool:
+    """Whether the segments of a JPEG lead to the end of its picture. More may follow: phones append a film."""
+    at = len(_JPEG_START)
+    while marker := _JPEG_MARKER.search(jpeg, at):
+        at = marker.end()
+        if marker[0][1] == _JPEG_END:
+            return True
+        at += int.from_bytes(jpeg[at : at + 2], "big")
     return False
 
 

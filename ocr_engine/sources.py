@@ -43,6 +43,8 @@ def expand(source: Source | Sequence[Source]) -> Iterator[str | bytes | Image]:
 
 
 def _files(source: str) -> Iterator[str]:
+    if not source:
+        raise InvalidRequest("an empty path names no file; give . for the folder that you are in")
     path = Path(source)
     if not path.exists():
         raise SourceNotFound(f"there is no file {source}; check the path")

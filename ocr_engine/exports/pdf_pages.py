@@ -14,7 +14,7 @@ from ocr_engine.errors import UnreadableDocument
 from ocr_engine.exports.glyphless import FONT_OBJECTS, GlyphlessFont
 from ocr_engine.exports.page_text import PageText, TextLine, bounding_box
 from ocr_engine.exports.text_layer import RESOURCE, Matrix, text_layer
-from ocr_engine.pdf import MUPDF_LOCK
+from ocr_engine.mupdf_lock import MUPDF_LOCK
 
 # Any: the library is not annotated.
 _mupdf: Any = pymupdf

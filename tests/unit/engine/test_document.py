@@ -304,3 +304,17 @@ def test_a_png_whose_chunk_lies_about_its_length_is_refused_before_memory_is_res
     with open_document(lying) as document, pytest.raises(UnreadableDocument, match="cut short"):
         document.page_image(0)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_may_be_followed_by_anything_and_one_that_is_cut_short_may_not_be_read(progressive: bool) -> None:
+    """A phone's moving photo has a film behind its picture, in which the bytes of a marker come by chance."""
+    whole = encoded(sheet(), "JPEG", progressive=progressive)
+    with open_document(whole + b"\xff\xda film \xff\xd8") as document, open_document(whole) as plain:
+        assert (document.page_image(0) == plain.page_image(0)).all()
+    # The thumbnail in its header has an end of its own.
+    thumbnail = struct.pack(">2sH", b"\xff\xe1", 8) + b"\xff\xda\xff\xd9\0\0"
+    for end in (len(whole) - 2, len(whole) // 2):
+        cut = whole[:2] + thumbnail + whole[2:end]
+        with open_document(cut) as document, pytest.raises(UnreadableDocument, match="cut short"):
+            document.page_image(0)

@@ -38,14 +38,29 @@ def test_an_error_comes_when_its_item_is_asked_for() -> None:
         next(results)
 
 
-def test_who_stops_early_leaves_no_thread_behind() -> None:
-    def items() -> Iterator[int]:
-        yield from range(1000)
+def test_who_stops_early_does_not_wait_and_leaves_no_thread_and_no_source_open() -> None:
+    gate, closed = threading.Event(), threading.Event()
 
-    results = one_ahead(items(), lambda item: item)
+    def items() -> Iterator[int]:
+        try:
+            yield from range(1000)
+        finally:
+            closed.set()
+
+    def work(item: int) -> int:
+        if item == 1:
+            gate.wait(timeout=30)
+        return item
+
+    results = one_ahead(items(), work)
     next(results)
+    (thread,) = (thread for thread in threading.enumerate() if thread.name.startswith("ahead"))
     results.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    assert thread.is_alive()
+    gate.set()
+    assert closed.wait(timeout=10)
+    thread.join(timeout=10)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("threads", [1, 2])

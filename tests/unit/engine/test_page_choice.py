@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,13 @@ def test_pages_count_from_1_and_come_in_order(pages: str | int | list[int] | Non
 def test_what_cannot_be_read_is_named(pages: str | int | list[int]) -> None:
     with pytest.raises(InvalidRequest, match="page"):
         PageChoice.parse(pages)
+
+
+def test_a_number_of_numpy_is_a_number_and_what_is_none_is_refused(engine: OCREngine) -> None:
+    page = np.zeros((64, 64, 3), dtype=np.uint8)
+    assert len(engine.predict(page, pages=np.int64(1))) == 1  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match=r"pages=2\.5 chooses no pages"):
+        engine.predict(page, pages=2.5)  # type: ignore[arg-type]
 
 
 @given(st.text("0123456789-, x", max_size=8), st.integers(1, 40))

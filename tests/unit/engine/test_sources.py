@@ -92,6 +92,11 @@ def test_what_only_looks_like_an_address_is_an_invalid_request(engine: OCREngine
         engine.predict(address)
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in(engine: OCREngine) -> None:
+    with pytest.raises(InvalidRequest, match="empty path"):
+        engine.predict("")
+
+
 @pytest.mark.parametrize(
     ("path", "stem"),
     [
