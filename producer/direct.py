@@ -12,10 +12,10 @@ from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
-from producer.contract.errors import InvalidRequest, NotFound, NotServed, Unavailable, WaitTimeout
+from producer.contract.errors import Forbidden, InvalidRequest, NotFound, NotServed, Unavailable, WaitTimeout
 from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
-from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant, parse_owner
 from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.listing import PAGE_MAX, JobFilter, parse_states
 from producer.contract.measures import Observed
@@ -182,14 +182,15 @@ class Producer:
         status: Sequence[JobState | str] = (),
         tag: str | None = None,
         batch: str | None = None,
+        owner: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> JobList:
         """Jobs that are kept, newest first: in one of the states of `status` (none: any), with `tag` or of
-        `batch` (None: any; not both).
+        `batch` (None: any; not both), of `owner` (None: one's own).
 
         cursor: the `next_cursor` of the page before. A page may be shorter than `limit`: go on until that is None.
-        Raises: InvalidRequest.
+        Raises: InvalidRequest; Forbidden: another owner's are for the operator and for admins.
         """
         if cursor is not None and not names.JOB_ID.fullmatch(cursor):
             raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged")
@@ -197,7 +198,7 @@ class Producer:
             raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
         if tag is not None and batch is not None:
             raise InvalidRequest("name a tag or a batch, not both")
-        wanted = JobFilter(owner=self._tenant.owner, states=parse_states(status), tag=tag, batch=batch)
+        wanted = JobFilter(owner=self._listed(owner), states=parse_states(status), tag=tag, batch=batch)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
@@ -237,12 +238,16 @@ class Producer:
             raise
         self._objects.delete(names.job_prefix(job_id))
 
-    def dead_letters(self, *, limit: int = 100) -> list[Job]:
-        """Jobs that gave up on a document or a page and may be run again with `retry`, newest first."""
+    def dead_letters(self, *, limit: int = 100, owner: str | None = None) -> list[Job]:
+        """Jobs that gave up on a document or a page and may be run again with `retry`, newest first.
+
+        owner: whose; None: one's own, for the operator everybody's. Raises: as `jobs`.
+        """
+        whose = self._owner if owner is None else self._listed(owner)
         found = []
-        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX), owner=self._owner):
+        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX), owner=whose):
             try:
-                found.append(self.status(job_id))
+                found.append(self._jobs.get(job_id).job)
             except NotFound:
                 continue  # past its retention; the sweep takes it off the list
         return found
@@ -351,6 +356,13 @@ class Producer:
         if not any(names.queue_of(device) in names.queues_served_by(one) for one in devices):
             known = ", ".join(sorted(devices)) or "none"
             raise NotServed(f"no worker serves device={device!r}; devices with workers: {known}")
+
+    def _listed(self, owner: str | None) -> str:
+        """Whose jobs are to be listed. Raises: InvalidRequest, Forbidden."""
+        whose = self._tenant.owner if owner is None else parse_owner(owner)
+        if whose != self._tenant.owner and self._owner is not None and not self._tenant.is_admin:
+            raise Forbidden("the jobs of another owner are listed for admins only: use a key with read and admin")
+        return whose
 
     def _record(self, job_id: str) -> JobRecord:
         """A job of the owner; the only way to one. Anything but an id in its one form never reaches a key."""
