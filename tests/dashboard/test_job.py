@@ -118,6 +118,8 @@ def test_a_webhook_is_delivered_again(visit: Visit, client: OcrFleetClient, rece
     expect(page.locator(".delivery tbody tr")).to_have_count(1)
     page.get_by_role("button", name="Deliver again").click()
     expect(page.locator(".delivery tbody tr")).to_have_count(2)
+    expect(page.locator(".delivery")).to_contain_text("2 attempts")
+    expect(page.locator(".delivery tbody tr td:first-child")).to_have_text(["1", "2"])
 
 
 def test_a_job_that_is_not_there_is_told_so(visit: Visit) -> None:

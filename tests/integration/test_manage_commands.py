@@ -16,6 +16,7 @@ from producer.backends.redis_store import PREFIX, RedisJobStore
 from producer.connect import connect
 from producer.contract.jobs import JobError, JobState
 from producer.contract.keys import Tenant
+from producer.contract.webhooks import DeliveryState, Outcome
 from tests.integration.serving import PNG, taken
 from workers.cli import app
 
@@ -155,6 +156,14 @@ def test_webhooks_are_listed_and_redelivered(run: Run, store: RedisJobStore) -> 
     assert (delivery["id"], delivery["state"]) == (f"evt_{job_id}", "pending")
     assert f"evt_{job_id}  job.failed  pending" in run("webhooks", "list", job_id).stdout
     assert json.loads(run("webhooks", "redeliver", f"evt_{job_id}", "--json").stdout)["attempts"] == 0
+    for status in (500, 200):
+        attempt = store.outbox.claim(f"evt_{job_id}", lease_s=60)
+        assert attempt
+        store.outbox.settle(attempt, Outcome(state=DeliveryState.DELIVERED, body="{}", status=status))
+        again = run("webhooks", "redeliver", f"evt_{job_id}").stdout
+    lines = [line.split() for line in again.splitlines()]
+    assert "  attempts 2  " in again
+    assert [(number, answer[-1]) for number, *answer in lines[1:]] == [("1", "500"), ("2", "200")]
     assert run("webhooks", "redeliver", "evt_nothing").exit_code == 4
 
 

@@ -86,7 +86,7 @@ function delivery(one) {
     { class: "delivery" },
     h("div", { class: "row" }, h("h2", null, one.type), h("span", { class: "state", "data-state": one.state }, one.state.replace("_", " ")), h("span", { class: "spacer" }), h("button", { type: "button", onclick: () => redeliver(one) }, "Deliver again")),
     h("p", { class: "muted" }, `${one.url}, ${one.attempts} ${one.attempts === 1 ? "attempt" : "attempts"}${next}`),
-    one.log.length > 0 && h("table", { class: "plain" }, h("thead", null, row("th", ["When", "Answer", "What"])), h("tbody", null, one.log.map((attempt) => row("td", [clock(attempt.at), attempt.status ?? "none", attempt.error])))),
+    one.log.length > 0 && h("table", { class: "plain" }, h("thead", null, row("th", ["Attempt", "When", "Answer", "What"])), h("tbody", null, one.log.map((attempt) => row("td", [attempt.number, clock(attempt.at), attempt.status ?? "none", attempt.error])))),
   );
 }
 
