@@ -115,6 +115,11 @@ class ModelUnavailable(EngineError):
 
     code = "model_unavailable"
 
+    def __init__(self, message: str | None = None, *, for_callers: str = "") -> None:
+        """for_callers: the same for those who are not at this machine, to whom its folders say nothing."""
+        super().__init__(message)
+        self.for_callers = for_callers
+
 
 class InternalError(EngineError):
     """The engine met a state it did not expect; report it with the document if you can."""

@@ -83,7 +83,11 @@ class ModelLoader:
                 missing.append((model, error.message))
         if missing:
             reasons = "\n".join(message for _, message in missing)
-            raise ModelUnavailable(f"{reasons}\n{self._advice([model for model, _ in missing])}")
+            names = ", ".join(model.name for model, _ in missing)
+            advice = self._advice([model for model, _ in missing])
+            raise ModelUnavailable(
+                f"{reasons}\n{advice}", for_callers=f"{names} cannot be had on this machine. {advice}"
+            )
         self.labels = {use: files.label for use, files in found.items()}
         return found
 

@@ -12,19 +12,10 @@ from producer.batches import Document, accept_batch
 from producer.contract import names
 from producer.contract.batches import Batch, batch_of
 from producer.contract.changes import Changes
-from producer.contract.errors import (
-    Expired,
-    InvalidRequest,
-    JobFailed,
-    NotFinished,
-    NotFound,
-    NotServed,
-    Unavailable,
-    WaitTimeout,
-)
+from producer.contract.errors import Forbidden, InvalidRequest, NotFound, NotServed, Unavailable, WaitTimeout
 from producer.contract.fleet import FleetView, ScaleDecision
 from producer.contract.jobs import DeadLetter, Event, Job, JobList, JobRecord, JobRequest, JobState
-from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant
+from producer.contract.keys import CreatedKey, KeyList, KeyRequest, Tenant, parse_owner
 from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.listing import PAGE_MAX, JobFilter, parse_states
 from producer.contract.measures import Observed
@@ -38,6 +29,7 @@ from producer.patience import patient
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
+from producer.stored import StoredResults
 from producer.tracing import record_step
 from producer.uploads import Uploads
 
@@ -69,6 +61,7 @@ class Producer:
         self._store = store
         self._jobs = store.jobs
         self._objects = objects
+        self._stored = StoredResults(objects=objects)
         self._queue = queue
         self._intake = Intake(jobs=store.jobs, objects=objects, doorbell=queue, limits=limits)
 
@@ -189,14 +182,15 @@ class Producer:
         status: Sequence[JobState | str] = (),
         tag: str | None = None,
         batch: str | None = None,
+        owner: str | None = None,
         cursor: str | None = None,
         limit: int = 50,
     ) -> JobList:
         """Jobs that are kept, newest first: in one of the states of `status` (none: any), with `tag` or of
-        `batch` (None: any; not both).
+        `batch` (None: any; not both), of `owner` (None: one's own).
 
         cursor: the `next_cursor` of the page before. A page may be shorter than `limit`: go on until that is None.
-        Raises: InvalidRequest.
+        Raises: InvalidRequest; Forbidden: another owner's are for the operator and for admins.
         """
         if cursor is not None and not names.JOB_ID.fullmatch(cursor):
             raise InvalidRequest("cursor: give the next_cursor of the page before, unchanged")
@@ -204,7 +198,7 @@ class Producer:
             raise InvalidRequest(f"limit: ask for 1 to {PAGE_MAX} jobs")
         if tag is not None and batch is not None:
             raise InvalidRequest("name a tag or a batch, not both")
-        wanted = JobFilter(owner=self._tenant.owner, states=parse_states(status), tag=tag, batch=batch)
+        wanted = JobFilter(owner=self._listed(owner), states=parse_states(status), tag=tag, batch=batch)
         page = self._jobs.page_of(wanted, after=cursor, limit=limit)
         return JobList(jobs=tuple(record.job for record in page.records), next_cursor=page.cursor)
 
@@ -244,12 +238,16 @@ class Producer:
             raise
         self._objects.delete(names.job_prefix(job_id))
 
-    def dead_letters(self, *, limit: int = 100) -> list[Job]:
-        """Jobs that gave up on a document or a page and may be run again with `retry`, newest first."""
+    def dead_letters(self, *, limit: int = 100, owner: str | None = None) -> list[Job]:
+        """Jobs that gave up on a document or a page and may be run again with `retry`, newest first.
+
+        owner: whose; None: one's own, for the operator everybody's. Raises: as `jobs`.
+        """
+        whose = self._owner if owner is None else self._listed(owner)
         found = []
-        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX), owner=self._owner):
+        for job_id in self._jobs.dead(limit=min(limit, _DEAD_MAX), owner=whose):
             try:
-                found.append(self.status(job_id))
+                found.append(self._jobs.get(job_id).job)
             except NotFound:
                 continue  # past its retention; the sweep takes it off the list
         return found
@@ -319,44 +317,22 @@ class Producer:
 
     def open_result(self, job_id: str) -> BinaryIO:
         """The same as a stream, which the caller closes: a long document has a large one. Raises: as `result`."""
-        job = self.status(job_id)
-        if not job.status.is_terminal:
-            raise NotFinished(f"job {job_id} is {job.status}; wait for it and ask again")
-        if job.status not in (JobState.SUCCEEDED, JobState.PARTIAL):
-            error = job.error
-            raise JobFailed(error.code if error else job.status, error.message if error else f"the job is {job.status}")
-        try:
-            return self._objects.open(names.result_key(job_id))
-        except NotFound as error:
-            raise Expired() from error
+        return self._stored.open_result(self.status(job_id))
 
     def page(self, job_id: str, page: int) -> bytes:
         """One page's JSON as soon as it is done; pages count from 1. Raises: NotFound, NotFinished, Expired."""
-        job = self.status(job_id)
-        try:
-            return self._objects.get(names.page_key(job_id, page))
-        except NotFound as error:
-            if not job.status.is_terminal:
-                raise NotFinished(f"page {page} of job {job_id} is not done") from error
-            self._check_kept(job_id)
-            raise NotFound(f"job {job_id} has no result for page {page}") from error
+        return self._stored.page(self.status(job_id), page)
 
     def locate(self, job_id: str, name: str, *, expires_s: int = 600) -> str | None:
         """An address to fetch a result file from, or None when the store has none: then `open`.
 
         Raises: NotFound, Expired.
         """
-        key = self._file_key(job_id, name)
-        try:
-            self._objects.head(key)
-        except NotFound:
-            self._check_kept(job_id)
-            raise
-        return self._objects.presign(key, expires_s=expires_s)
+        return self._stored.locate(self.status(job_id), name, expires_s=expires_s)
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         """A result file, to be closed by the caller. Raises: NotFound."""
-        return self._objects.open(self._file_key(job_id, name))
+        return self._stored.open(self.status(job_id), name)
 
     def download(self, job_id: str, name: str, target: Path) -> None:
         """Write a result file to `target`. Raises: NotFound."""
@@ -381,18 +357,12 @@ class Producer:
             known = ", ".join(sorted(devices)) or "none"
             raise NotServed(f"no worker serves device={device!r}; devices with workers: {known}")
 
-    def _file_key(self, job_id: str, name: str) -> str:
-        key = names.file_key(self._record(job_id).job.id, name)
-        if key is None:
-            raise NotFound(f"jobs have no file named {name!r}")
-        return key
-
-    def _check_kept(self, job_id: str) -> None:
-        """The manifest is written first and deleted with the results. Raises: Expired."""
-        try:
-            self._objects.head(names.manifest_key(job_id))
-        except NotFound as error:
-            raise Expired() from error
+    def _listed(self, owner: str | None) -> str:
+        """Whose jobs are to be listed. Raises: InvalidRequest, Forbidden."""
+        whose = self._tenant.owner if owner is None else parse_owner(owner)
+        if whose != self._tenant.owner and self._owner is not None and not self._tenant.is_admin:
+            raise Forbidden("the jobs of another owner are listed for admins only: use a key with read and admin")
+        return whose
 
     def _record(self, job_id: str) -> JobRecord:
         """A job of the owner; the only way to one. Anything but an id in its one form never reaches a key."""

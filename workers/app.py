@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from celery import Celery
+from celery.platforms import SecurityWarning
 from kombu.entity import Exchange, Queue
 
 from producer.backends.celery_queue import transport_options
@@ -15,6 +18,10 @@ from workers.broker import repair_transport
 from workers.settings import WorkerSettings
 
 repair_transport()
+# Celery warns of root because of pickle, with which a message could run code as root. None is accepted below; were it,
+# Celery would refuse to start. Its advice, `--uid`, is no option of `ocrfleet worker`: the images and the systemd unit
+# have a user of their own.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser", category=SecurityWarning)
 settings, worker_settings = load_settings(), WorkerSettings()
 
 

@@ -65,11 +65,11 @@ class WebhookDelivery:
         began_ns = time.time_ns()
         outcome = _outcome(delivery, body, asyncio.run(self._post(delivery, body)))
         self._outbox.settle(delivery, outcome)
-        record_step("webhook", delivery.job_id, began_ns=began_ns, attempt=delivery.attempt, state=outcome.state)
+        record_step("webhook", delivery.job_id, began_ns=began_ns, attempt=delivery.claim, state=outcome.state)
         _log.info(
             "webhook_attempt",
             job_id=delivery.job_id,
-            attempt=delivery.attempt,
+            attempt=delivery.claim,
             status=outcome.status,
             state=outcome.state,
         )

@@ -44,7 +44,7 @@ class Engines:
         self._own = EngineOptions.parse(options)
         self._most = most
         self._kept: dict[_Readers, Engine] = {}
-        self._missing: dict[_Readers, tuple[float, str]] = {}
+        self._missing: dict[_Readers, tuple[float, str, str]] = {}
 
     def of(self, asked: OcrOptions) -> Engine:
         """The engine for a job. Raises: EngineError: there is no such model, or it cannot be had."""
@@ -60,16 +60,17 @@ class Engines:
         return self._kept.get(readers) or next(reversed(self._kept.values()), None) or self.of(OcrOptions())
 
     def _loaded(self, options: EngineOptions, readers: _Readers) -> Engine:
-        missing_until_s, why = self._missing.get(readers, (0.0, ""))
+        missing_until_s, why, for_callers = self._missing.get(readers, (0.0, "", ""))
         if time.monotonic() < missing_until_s:
-            raise ModelUnavailable(why)
+            raise ModelUnavailable(why, for_callers=for_callers)
         self._shrink_to(self._most - 1)
         began_s = time.monotonic()
         try:
             engine = self._build(_given(options))
         except ModelUnavailable as error:
             self._missing.pop(readers, None)
-            self._missing = {readers: (time.monotonic() + _MISSING_S, error.message)} | self._missing
+            known = (time.monotonic() + _MISSING_S, error.message, error.for_callers)
+            self._missing = {readers: known} | self._missing
             self._missing = dict(list(self._missing.items())[:_MISSING_MOST])
             raise
         except (OutOfMemory, MemoryError):

@@ -71,7 +71,7 @@ class PageReader:
         except EngineError as error:
             if error.retryable:
                 raise
-            _log.warning("page_failed", job_id=job_id, page=page, code=error.code)
+            _log.warning("page_failed", job_id=job_id, page=page, code=error.code, reason=error.message)
             return translate.failed_page(page, translate.job_error(error))
         views = {}
         if "image" in record.request.outputs:

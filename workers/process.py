@@ -156,12 +156,10 @@ class UnitProcessor:
         except Unavailable as error:
             self._postpone(unit, error)
         except ModelsLacking as lacking:
-            why = lacking.error
-            _log.warning("models_lacking", code=why.code, reason=why.message)
-            self._answered(self._leases.crash(unit.lease, 0, why, delay_s=MODELS_S))
+            self._answered(self._leases.crash(unit.lease, 0, lacking.error, delay_s=MODELS_S))
         except EngineError as error:
             why = translate.job_error(error)
-            _log.warning("unit_failed", page=unit.heartbeat.page, code=why.code, reason=why.message)
+            _log.warning("unit_failed", page=unit.heartbeat.page, code=error.code, reason=error.message)
             self._answered(self._leases.crash(unit.lease, unit.heartbeat.page, why, delay_s=FIRST_S))
         except (Exception, SystemExit) as error:
             # Whatever a page did to this process: counted against it, tried again, and at last given up alone.
@@ -207,6 +205,8 @@ class UnitProcessor:
         except EngineError as error:
             is_wrong = isinstance(error, BadOptions) and not isinstance(error, DeviceUnavailable)
             broken = JobBroken if is_wrong or self._is_last_try(unit.claim) else ModelsLacking
+            if not is_wrong:
+                _log.warning("models_lacking", code=error.code, reason=error.message)
             # What a node lacks may come back: then the job is a dead letter, to be retried.
             raise broken(translate.job_error(error).model_copy(update={"retryable": not is_wrong})) from error
         except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ocr_engine import EngineError, OCRResult, PredictOptions
+from ocr_engine import EngineError, ModelUnavailable, OCRResult, PredictOptions
 from producer.contract import names
 from producer.contract.errors import OcrFleetError
 from producer.contract.jobs import JobError, JobRequest
@@ -14,6 +14,7 @@ from producer.contract.results import EngineInfo, PageResult, PlacedWord
 from workers.engine import Engine
 
 NO_VIEWS: Mapping[str, str] = MappingProxyType({})
+_NO_MODELS = "this worker cannot load the models that the job asks for: choose others, or have its operator bring them"
 _WITH_WORDS = frozenset({"hocr", "alto", "pdf"})
 
 
@@ -50,7 +51,11 @@ def failed_page(page: int, error: JobError) -> PageResult:
 
 
 def job_error(error: EngineError | OcrFleetError) -> JobError:
-    return JobError(code=error.code, message=error.message, retryable=error.retryable)
+    """What callers are told; where a model was looked for on this machine is for the worker's log."""
+    message = error.message
+    if isinstance(error, ModelUnavailable):
+        message = f"{error.for_callers or _NO_MODELS}; the worker's log says what was tried"
+    return JobError(code=error.code, message=message, retryable=error.retryable)
 
 
 def unexpected(error: BaseException) -> JobError:

@@ -57,7 +57,7 @@ _DELIVERY = {
     "attempts": 1,
     "created_at": "2026-11-24T09:30:01.900000Z",
     "next_attempt_at": "2026-11-24T09:30:07Z",
-    "log": [{"at": "2026-11-24T09:30:02Z", "status": 503, "error": ""}],
+    "log": [{"number": 1, "at": "2026-11-24T09:30:02Z", "status": 503, "error": ""}],
 }
 # Any: values of JSON.
 EXAMPLES: dict[str, Any] = {

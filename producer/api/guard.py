@@ -72,10 +72,10 @@ class Guard:
         access = self._access
         if access.is_open:
             _refuse_other_sites(request)
-            return Tenant(pages_in_flight=access.pages_in_flight)
+            return Tenant(pages_in_flight=access.pages_in_flight, is_admin=True)
         sent = _bearer(request)
         if access.operator_key and hmac.compare_digest(sent.encode(), access.operator_key.get_secret_value().encode()):
-            return Tenant(pages_in_flight=access.pages_in_flight)
+            return Tenant(pages_in_flight=access.pages_in_flight, is_admin=True)
         return await run_in_threadpool(self._tenant_of, sent, _needed(request))
 
     def _tenant_of(self, sent: str, needed: KeyScope) -> Tenant:
@@ -83,7 +83,8 @@ class Guard:
         if needed not in key.scopes:
             raise Forbidden(f"API key {key.id} may not {needed}; create one that may with `ocrfleet keys create`")
         self._count(key)
-        return Tenant(owner=key.owner, pages_in_flight=key.pages_in_flight or self._access.pages_in_flight)
+        pages_in_flight = key.pages_in_flight or self._access.pages_in_flight
+        return Tenant(owner=key.owner, pages_in_flight=pages_in_flight, is_admin=KeyScope.ADMIN in key.scopes)
 
     def _count(self, key: ApiKey) -> None:
         per_minute = key.requests_per_minute or self._access.requests_per_minute

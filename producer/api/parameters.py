@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import Header, Path, Query
 
+from producer.contract.keys import Owner
 from producer.contract.strict import worded
 
+OF_OWNER = "Of this owner; of another than the key's with the scopes `read` and `admin` only"
 JobId = Annotated[str, Path(description="As the submission answered", examples=["019aa3b2c4d57e6f8a9b0c1d2e3f4a5b"])]
 BatchId = Annotated[str, Path(description="As the submission answered")]
 UploadId = Annotated[str, Path(description="As `POST /v1/uploads` answered")]
@@ -27,6 +29,7 @@ IdempotencyKey = Annotated[
     ),
     worded("an idempotency key has 1 to 128 letters, digits, or . : - _"),
 ]
+OfOwner = Annotated[Owner | None, Query(description=OF_OWNER)]
 LastEventId = Annotated[
     str | None,
     Header(pattern=r"^\d{1,16}-\d{1,10}$", description="Go on after this event; browsers send it"),

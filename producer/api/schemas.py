@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from producer.api.parameters import OF_OWNER
 from producer.contract.batches import BATCH_MAX
 from producer.contract.errors import (
     Expired,
@@ -25,7 +26,9 @@ from producer.contract.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from producer.contract.jobs import Job, JobRequest
+from producer.contract.jobs import Job, JobRequest, JobState
+from producer.contract.keys import Owner
+from producer.contract.listing import PAGE_MAX
 from producer.contract.sources import S3Source, UploadSource, UrlSource
 from producer.contract.strict import Strict
 from producer.contract.webhooks import DeliveryRecord
@@ -61,6 +64,17 @@ class BatchRequest(JobRequest):
     sources: list[AnySource] = Field(
         min_length=1, max_length=BATCH_MAX, description="The documents, or where they are; each becomes a job"
     )
+
+
+class JobQuery(BaseModel):
+    """Which jobs are listed, and from where on."""
+
+    status: list[JobState] = Field([], description="In one of these states; repeat it for several")
+    tag: str | None = Field(None, min_length=1, max_length=64, description="With this tag")
+    batch: str | None = Field(None, pattern="^[0-9a-f]{32}$", description="Of this batch; not with `tag`")
+    owner: Owner | None = Field(None, description=OF_OWNER)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
+    limit: int = Field(50, ge=1, le=PAGE_MAX, description="At most this many")
 
 
 class ErrorBody(Strict):

@@ -18,12 +18,15 @@ app = typer.Typer(help="Dead letters: jobs that gave up on a document or a page.
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=_BATCH, help="At most this many, newest first")] = 100,
+    owner: Annotated[
+        str | None, typer.Option(help="Whose, for the operator and admins; default: yours, on the machine itself all")
+    ] = None,
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """List the dead letters, newest first."""
     with service(server, as_json) as found:
-        show_list(found.dead_letters(limit=limit), as_json)
+        show_list(found.dead_letters(limit=limit, owner=owner), as_json)
 
 
 @app.command("show")

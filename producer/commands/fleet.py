@@ -26,13 +26,21 @@ def fleet(server: Server = None, as_json: AsJson = False) -> None:
     console.print(_kinds(view.kinds))
     console.print(_workers(view))
     console.print(
-        f"{view.pages_per_second:.2f} pages/s; {sum(one.pages for one in view.throughput)} pages in the last hour"
+        f"{view.pages_per_second:.2f} pages/s in the last minute; "
+        f"{sum(one.pages for one in view.throughput)} pages in the last hour"
     )
 
 
 def _kinds(kinds: Sequence[KindLoad]) -> Table:
     table = _table(
-        "kind", "workers", "desired", "waiting pages", "high/normal/low", "running", "oldest waits", "pages/s"
+        "kind",
+        "workers",
+        "desired",
+        "waiting pages",
+        "high/normal/low",
+        "running",
+        "oldest waits",
+        "pages/s, last minute",
     )
     for one in kinds:
         by = one.by_priority
@@ -47,7 +55,7 @@ def _kinds(kinds: Sequence[KindLoad]) -> Table:
 
 
 def _workers(view: FleetView) -> Table:
-    table = _table("worker", "device", "state", "runtime", "pages", "pages/s", "memory")
+    table = _table("worker", "device", "state", "runtime", "pages", "pages/s while reading", "memory")
     for worker in view.workers:
         table.add_row(*_worker_row(worker))
     return table

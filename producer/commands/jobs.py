@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from producer.commands.service import AsJson, JobId, Server, TimeoutS, service
+from producer.commands.service import AsJson, JobId, OfOwner, Server, TimeoutS, service
 from producer.commands.show import leave_by_state, show, show_list
 from producer.contract.jobs import JobState
 from producer.contract.listing import PAGE_MAX
@@ -34,6 +34,7 @@ def list_(
         list[JobState] | None, typer.Option("--status", help="In this state; repeat it for several")
     ] = None,
     tag: Annotated[str | None, typer.Option(help="With this tag")] = None,
+    owner: OfOwner = None,
     cursor: Annotated[str | None, typer.Option(help="Where the page before ended")] = None,
     limit: Annotated[int, typer.Option(min=1, max=PAGE_MAX, help="At most this many")] = 50,
     server: Server = None,
@@ -41,7 +42,7 @@ def list_(
 ) -> None:
     """List the jobs that are kept, newest first."""
     with service(server, as_json) as found:
-        page = found.jobs(status=status_ or (), tag=tag, cursor=cursor, limit=limit)
+        page = found.jobs(status=status_ or (), tag=tag, owner=owner, cursor=cursor, limit=limit)
         if as_json:
             typer.echo(page.model_dump_json())
             return

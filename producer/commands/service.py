@@ -21,6 +21,9 @@ Service: TypeAlias = "Producer | OcrFleetClient"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else")]
 Server = Annotated[str | None, typer.Option(help="Address of the HTTP API; default: OCRFLEET_SERVER, else Redis")]
 TimeoutS = Annotated[float, typer.Option("--timeout", min=0, help="Seconds to wait")]
+OfOwner = Annotated[
+    str | None, typer.Option("--owner", help="Whose jobs, for the operator and admins; default: your own")
+]
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 
 

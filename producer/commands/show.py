@@ -48,6 +48,8 @@ def _line(job: Job) -> str:
     pages = f"pages {job.progress.pages_done}/{total}{failed}"
     parts = [job.id, job.status, pages, f"{job.created_at:%Y-%m-%d %H:%M}Z"]
     parts.append(_shortened(one_line(job.filename or "-"), _NAME_MAX))
+    if job.owner:
+        parts.append(f"owner {job.owner}")
     if job.tag:
         parts.append(f"tag {_shortened(one_line(job.tag), _TAG_MAX)}")
     if job.error:

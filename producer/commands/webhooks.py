@@ -45,4 +45,4 @@ def _show(delivery: DeliveryRecord) -> None:
     typer.echo(f"{delivery.id}  {delivery.type}  {delivery.state}  attempts {delivery.attempts}{due}  {delivery.url}")
     for attempt in delivery.log:
         answer = f"HTTP {attempt.status}" if attempt.status else attempt.error
-        typer.echo(f"  {attempt.at:%Y-%m-%d %H:%M:%S}  {answer}")
+        typer.echo(f"  {attempt.number:>2}  {attempt.at:%Y-%m-%d %H:%M:%S}  {answer}")

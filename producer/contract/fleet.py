@@ -96,7 +96,7 @@ class FleetView(Strict):
 
     kinds: list[KindLoad] = Field(description="Load by kind of device")
     workers: list[FleetWorker] = Field(description="Worker processes that are heard of")
-    pages_per_second: float = Field(description="Of the whole fleet")
+    pages_per_second: float = Field(description="Pages read by the whole fleet in the last minute, a second")
     throughput: list[MinuteOfPages] = Field(description="The last 60 minutes, oldest first; the last one is not over")
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
+from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import DAY_S
 from producer.contract.strict import Strict, worded
 
@@ -19,12 +20,23 @@ Owner = Annotated[
 ]
 
 
+_OWNER: TypeAdapter[str] = TypeAdapter(Owner)
+
+
+def parse_owner(name: str) -> str:
+    """The name if it can be that of an owner. Raises: InvalidRequest."""
+    try:
+        return _OWNER.validate_python(name)
+    except ValidationError as error:
+        raise InvalidRequest("owner: an owner has at most 64 letters, digits, or . - _") from error
+
+
 class Scope(StrEnum):
     """What a key may do with the jobs of its owner."""
 
     SUBMIT = "submit"  # submit, cancel, retry, delete
     READ = "read"  # follow jobs and fetch results
-    ADMIN = "admin"  # manage the keys of every owner; alone it reaches no job
+    ADMIN = "admin"  # manage the keys of every owner, and with `read` list their jobs; alone it reaches no job
 
 
 class KeyRequest(Strict):
@@ -75,7 +87,11 @@ class KeyRow(Strict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tenant:
-    """For whom a job is made: its owner, and how many pages of unfinished jobs it may have (None: no bound)."""
+    """For whom a job is made: its owner, and how many pages of unfinished jobs it may have (None: no bound).
+
+    is_admin: may also list the jobs of other owners.
+    """
 
     owner: str = ""
     pages_in_flight: int | None = None
+    is_admin: bool = False

@@ -30,8 +30,8 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One attempt to make: tell `url` that `type` happened to `job_id`. `id` is the same on every attempt.
 
-    body: what the first attempt sent; '' before it. claim: of this attempt alone; `attempt` begins anew when somebody
-    has it made again by hand.
+    body: what the first attempt sent; '' before it. claim: of this attempt alone, the number it is told by; `attempt`,
+    its place in the schedule, begins anew when somebody has it made again by hand.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Outcome:
 class AttemptRecord(Strict):
     """One attempt that was made."""
 
+    number: int = Field(description="Counted from 1, on and on; one that is missing ended with its worker")
     at: datetime = Field(description="When it was made")
     status: int | None = Field(None, description="HTTP status; null: no answer")
     error: str = Field("", description="Why there is no answer, or empty")
@@ -74,7 +75,7 @@ class DeliveryRecord(Strict):
     type: str = Field(description="The event: `job.succeeded` and so on")
     url: str = Field(description="Where it goes")
     state: DeliveryState = Field(description="Where it is")
-    attempts: int = Field(description="Attempts since the last time it was asked for")
+    attempts: int = Field(description="Attempts in all, with those that somebody asked for by hand")
     created_at: datetime = Field(description="When the job ended")
     next_attempt_at: datetime | None = Field(None, description="When it is tried next; null: now, or never again")
     log: tuple[AttemptRecord, ...] = Field((), description="The last 20 attempts, oldest first")

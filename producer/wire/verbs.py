@@ -132,12 +132,17 @@ def jobs(
     status: Sequence[JobState | str] = (),
     tag: str | None = None,
     batch: str | None = None,
+    owner: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
 ) -> Steps[JobList]:
-    """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None."""
+    """Jobs that are kept, newest first; a page may be shorter than `limit`: go on until `next_cursor` is None.
+
+    owner: whose; None: those of the key's own. Raises: Forbidden: another's are for admins.
+    """
     wanted: dict[str, Param] = {"status": [str(one) for one in status], "limit": limit}
-    wanted |= {name: value for name, value in (("tag", tag), ("batch", batch), ("cursor", cursor)) if value is not None}
+    chosen = {"tag": tag, "batch": batch, "owner": owner, "cursor": cursor}
+    wanted |= {name: value for name, value in chosen.items() if value is not None}
     return parsed(JobList, (yield from _get("/v1/jobs", **wanted)).content)
 
 
@@ -193,9 +198,10 @@ def download(job_id: str, name: str, target: Path) -> Steps[None]:
         unfinished.unlink(missing_ok=True)
 
 
-def dead_letters(*, limit: int = 100) -> Steps[list[Job]]:
-    """Jobs that gave up on something that may be tried again, newest first."""
-    answer = yield from _get("/v1/dead-letters", limit=limit)
+def dead_letters(*, limit: int = 100, owner: str | None = None) -> Steps[list[Job]]:
+    """Jobs that gave up on something that may be tried again, newest first. owner: as with `jobs`."""
+    whose: dict[str, Param] = {} if owner is None else {"owner": owner}
+    answer = yield from _get("/v1/dead-letters", limit=limit, **whose)
     return parsed(_DeadLetters, answer.content).dead_letters
 
 

@@ -101,6 +101,26 @@ def test_a_delivery_is_made_again_by_hand_with_the_same_id(stores: JobStores) ->
         stores.outbox.redeliver("evt_nothing")
 
 
+def test_attempts_are_counted_on_when_a_delivery_is_made_again_by_hand(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    for state in (DeliveryState.PENDING, DeliveryState.GIVEN_UP):
+        stores.outbox.settle(claimed(stores, event), Outcome(state=state, body="{}", status=500))
+    stores.outbox.redeliver(event)
+    [asked] = stores.outbox.deliveries(event.removeprefix("evt_"))
+    assert (asked.state, asked.attempts) == (DeliveryState.PENDING, 2)
+    stores.outbox.settle(claimed(stores, event), Outcome(state=DeliveryState.DELIVERED, body="{}", status=200))
+    [kept] = stores.outbox.deliveries(event.removeprefix("evt_"))
+    assert (kept.attempts, [attempt.number for attempt in kept.log]) == (3, [1, 2, 3])
+
+
+def test_the_log_leaves_out_the_number_of_an_attempt_that_ended_with_its_worker(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    stores.outbox.claim(event, lease_s=0)
+    stores.outbox.settle(claimed(stores, event), Outcome(state=DeliveryState.DELIVERED, body="{}", status=200))
+    [kept] = stores.outbox.deliveries(event.removeprefix("evt_"))
+    assert (kept.attempts, [attempt.number for attempt in kept.log]) == (2, [2])
+
+
 def test_a_receiver_that_is_gone_is_not_asked_again_until_somebody_redelivers(stores: JobStores) -> None:
     first, second = f"evt_{ended(stores)}", f"evt_{ended(stores)}"
     gone = Outcome(state=DeliveryState.DISABLED, body="{}", status=410, disable_s=60)

@@ -108,6 +108,49 @@ def test_timings_events_and_files_are_there(visit: Visit, client: OcrFleetClient
     assert json.loads((tmp_path / "saved.json").read_bytes()) == json.loads(client.result(job.id))
 
 
+def test_the_files_of_every_page_are_there(visit: Visit, client: OcrFleetClient, tmp_path: Path) -> None:
+    pages = document([READ, BROKEN, READ], first_number=1700)
+    job = client.wait(client.submit(pages, filename="three.tiff", outputs=["json", "text"]).id, timeout_s=30)
+    page = visit.open(f"/jobs/{job.id}/1")
+    expect(page.get_by_role("option")).to_have_count(3)
+    page.get_by_role("tab", name="Files").click()
+    expect(page.get_by_role("button", name="Download text", exact=True)).to_be_visible()
+    expect(page.locator(".page-list summary")).to_have_text(["Page 1", "Page 2 failed", "Page 3"])
+    expect(page.get_by_role("button", name="Download json of page 1")).to_be_visible()  # the one that was looked at
+    page.get_by_text("Page 2 failed").click()
+    expect(page.get_by_text("unreadable_document: ")).to_be_visible()
+    page.get_by_text("Page 3").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download json of page 3").click()
+    saved.value.save_as(tmp_path / "saved.json")
+    assert saved.value.suggested_filename == "three_00003.json"
+    assert json.loads((tmp_path / "saved.json").read_bytes())["page"] == 3
+
+
+def test_files_of_pages_appear_as_they_finish_and_leave_what_is_open_as_it_is(
+    visit: Visit, client: OcrFleetClient
+) -> None:
+    job = client.submit(document([READ, *[sleep(0.5)] * 4], first_number=1750), filename="coming.tiff")
+    page = visit.open(f"/jobs/{job.id}")
+    expect(page.get_by_role("option")).to_have_count(3)
+    page.get_by_role("tab", name="Files").click()
+    first = page.locator(".page-list summary").first
+    first.focus()
+    expect(page.locator(".page-list details")).to_have_count(5)
+    expect(first).to_be_focused()
+    expect(page.get_by_role("button", name="Download json of page 1")).to_be_visible()
+
+
+def test_a_page_without_a_picture_is_its_number_and_what_became_of_it(visit: Visit, client: OcrFleetClient) -> None:
+    pages = document([READ, BROKEN], first_number=1800)
+    bare = client.wait(client.submit(pages, outputs=["json"]).id, timeout_s=30)
+    page = visit.open(f"/jobs/{bare.id}")
+    expect(page.locator(".thumb")).to_have_text(["1done", "2failed"])
+    pictured = client.wait(client.submit(document([READ], first_number=1810)).id, timeout_s=30)
+    page = visit.open(f"/jobs/{pictured.id}")
+    expect(page.locator(".thumb")).to_have_text(["1"])
+
+
 def test_a_webhook_is_delivered_again(visit: Visit, client: OcrFleetClient, receiver: Receiver) -> None:
     webhook = {"url": receiver.url}
     job = client.wait(client.submit(document([READ], first_number=1600), webhook=webhook).id, timeout_s=30)
@@ -118,6 +161,8 @@ def test_a_webhook_is_delivered_again(visit: Visit, client: OcrFleetClient, rece
     expect(page.locator(".delivery tbody tr")).to_have_count(1)
     page.get_by_role("button", name="Deliver again").click()
     expect(page.locator(".delivery tbody tr")).to_have_count(2)
+    expect(page.locator(".delivery")).to_contain_text("2 attempts")
+    expect(page.locator(".delivery tbody tr td:first-child")).to_have_text(["1", "2"])
 
 
 def test_a_job_that_is_not_there_is_told_so(visit: Visit) -> None:

@@ -142,15 +142,15 @@ def test_a_job_is_deleted_only_once_that_is_confirmed(visit: Visit, client: OcrF
 
 
 def test_who_goes_elsewhere_has_confirmed_nothing(visit: Visit, client: OcrFleetClient) -> None:
-    client.submit(document([READ], first_number=650), filename="kept.tiff")
+    client.submit(document([READ], first_number=650), filename="asked.tiff")
     page = visit.open("/fleet")
     page.get_by_role("link", name="Jobs", exact=True).click()
-    page.get_by_role("button", name="Delete kept.tiff").click()
+    page.get_by_role("button", name="Delete asked.tiff").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.go_back()
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.go_forward()
-    expect(row_of(page, "kept.tiff")).to_be_visible()
+    expect(row_of(page, "asked.tiff")).to_be_visible()
 
 
 def test_all_documents_that_were_sent_are_counted(visit: Visit) -> None:

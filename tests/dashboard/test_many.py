@@ -125,17 +125,31 @@ def test_the_list_keeps_up_with_50_events_a_second(visit: Visit, store: RedisJob
 
 
 def test_a_document_of_500_pages_is_walked_through(visit: Visit, store: RedisJobStore) -> None:
+    page = visit.open(f"/jobs/{_long_document(store)}/499")
+    expect(page.get_by_role("button", name="Page 499, waiting")).to_be_visible()
+    expect(page.get_by_role("button", name="Page 498, done")).to_be_visible()
+    expect(page.locator(".stage")).to_contain_text("not read yet")
+    assert page.locator(".thumb").count() < 40
+
+
+def test_the_files_of_500_pages_are_listed_a_hundred_at_a_time(visit: Visit, store: RedisJobStore) -> None:
+    page = visit.open(f"/jobs/{_long_document(store)}/499")
+    page.get_by_role("tab", name="Files").click()
+    expect(page.locator(".page-list details")).to_have_count(100)
+    page.get_by_role("button", name="Show more pages").click()
+    expect(page.locator(".page-list details")).to_have_count(200)
+    expect(page.locator(".page-list summary").last).to_have_text("Page 200")
+
+
+def _long_document(store: RedisJobStore) -> str:
+    """A job of 500 pages, 498 of which are read."""
     job_id = store.jobs.submit(new_job({"device": "cpu", "priority": "high"})).job_id
     claim = store.leases.claim(CPU, lease_s=60)
     assert claim and claim.lease.job_id == job_id
     store.leases.plan(claim.lease, Plan(page_count=500, pages_total=500, unit_pages=500))
     for number in range(1, 499):
         store.leases.page(claim.lease, number)
-    page = visit.open(f"/jobs/{job_id}/499")
-    expect(page.get_by_role("button", name="Page 499, waiting")).to_be_visible()
-    expect(page.get_by_role("button", name="Page 498, done")).to_be_visible()
-    expect(page.locator(".stage")).to_contain_text("not read yet")
-    assert page.locator(".thumb").count() < 40
+    return job_id
 
 
 def _busy_s(session: CDPSession) -> float:

@@ -12,7 +12,7 @@ import pytest
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
 from producer.client import OcrFleetClient
-from producer.contract.errors import Forbidden, NotFound, RateLimited, Unauthorized
+from producer.contract.errors import Forbidden, InvalidRequest, NotFound, RateLimited, Unauthorized
 from producer.contract.jobs import JobError, JobState
 from producer.contract.keys import KeyRequest, Scope, Tenant
 from producer.direct import Producer
@@ -203,4 +203,55 @@ def test_without_keys_this_machine_is_served(server: str, headers: dict[str, str
 def test_the_operator_lists_the_jobs_of_an_owner(locked: Locked) -> None:
     job = locked.client(owner="a").submit(PNG)
     assert [one.id for one in locked.producer.of(Tenant(owner="a")).jobs().jobs] == [job.id]
+    assert [one.id for one in locked.producer.jobs(owner="a").jobs] == [job.id]
     assert locked.producer.jobs().jobs == ()
+
+
+def test_an_admin_who_may_read_lists_jobs_and_dead_letters_of_any_owner(locked: Locked, store: RedisJobStore) -> None:
+    waiting, dead = (locked.client(owner="a").submit(PNG).id for _ in range(2))
+    store.jobs.cancel(waiting)
+    store.leases.finish(taken(store, dead), JobState.FAILED, error=STUCK, outputs={}, is_dead=True)
+    admin = locked.client(Scope.READ, Scope.ADMIN, owner="staff")
+    assert [job.id for job in admin.jobs(owner="a").jobs] == [dead, waiting]
+    assert [job.id for job in admin.jobs(owner="a", status=[JobState.CANCELLED]).jobs] == [waiting]
+    assert [job.id for job in admin.dead_letters(owner="a")] == [dead]
+    assert admin.jobs().jobs == ()
+    assert admin.dead_letters() == []
+    assert [job.id for job in locked.producer.dead_letters(owner="a")] == [dead]
+    assert locked.producer.dead_letters(owner="b") == []
+
+
+@pytest.mark.parametrize(
+    "scopes", [(Scope.READ,), (Scope.READ, Scope.SUBMIT), (Scope.ADMIN,), (Scope.ADMIN, Scope.SUBMIT)]
+)
+def test_nobody_else_lists_the_jobs_of_another_owner(locked: Locked, scopes: tuple[Scope, ...]) -> None:
+    locked.client(owner="a").submit(PNG)
+    client = locked.client(*scopes, owner="b")
+    for listed in (
+        lambda: client.jobs(owner="a"),
+        lambda: client.jobs(owner=""),
+        lambda: client.dead_letters(owner="a"),
+    ):
+        with pytest.raises(Forbidden):
+            listed()
+
+
+def test_everybody_who_reads_may_name_the_owner_that_it_is(locked: Locked) -> None:
+    with locked.client(owner="a") as client:
+        job = client.submit(PNG)
+        assert [one.id for one in client.jobs(owner="a").jobs] == [job.id]
+        assert client.dead_letters(owner="a") == []
+
+
+def test_without_keys_the_lists_of_every_owner_are_open_to_this_machine(server: str, producer: Producer) -> None:
+    job = producer.of(Tenant(owner="a")).submit(PNG)
+    with OcrFleetClient(server) as client:
+        assert [one.id for one in client.jobs(owner="a").jobs] == [job.id]
+
+
+def test_what_can_be_no_owner_is_refused_alike_straight_and_over_http(locked: Locked) -> None:
+    admin = locked.client(Scope.READ, Scope.ADMIN)
+    for service in (locked.producer, admin):
+        for listed in (service.jobs, service.dead_letters):
+            with pytest.raises(InvalidRequest, match="at most 64 letters"):
+                listed(owner="a:queued")

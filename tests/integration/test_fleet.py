@@ -61,7 +61,10 @@ def test_the_command_shows_tables_and_one_json_document_when_asked(server: str, 
     shown = CliRunner().invoke(app, ["fleet", "--server", server])
     assert shown.exit_code == 0, shown.output
     assert "gpu   1        1        1              1/0/0" in shown.stdout
-    assert "here/1/7  gpu:0   ready  onnxruntime float32  3      1.50     1 MiB" in shown.stdout
+    assert "here/1/7  gpu:0   ready  onnxruntime float32  3      1.50                   1 MiB" in shown.stdout
+    assert "pages/s while reading" in shown.stdout
+    assert "pages/s, last minute" in shown.stdout
+    assert " pages/s in the last minute; " in shown.stdout
     printed = json.loads(CliRunner().invoke(app, ["fleet", "--server", server, "--json"]).stdout)
     assert [kind["kind"] for kind in printed["kinds"]] == [kind.kind for kind in view.kinds]
 

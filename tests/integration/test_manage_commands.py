@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from typer.testing import CliRunner, Result
 
 from producer.backends.local_objects import LocalObjectStore
 from producer.backends.redis_store import PREFIX, RedisJobStore
+from producer.connect import connect
 from producer.contract.jobs import JobError, JobState
+from producer.contract.keys import Tenant
+from producer.contract.webhooks import DeliveryState, Outcome
 from tests.integration.serving import PNG, taken
 from workers.cli import app
 
@@ -61,6 +65,20 @@ def test_jobs_are_listed_by_command(run: Run) -> None:
     assert f"--cursor {second}" in page.stderr
     assert run("list", "--cursor", second).stdout.startswith(first)
     assert run("list", "--cursor", "wrong").exit_code == 2
+
+
+def test_the_operator_lists_jobs_and_dead_letters_of_an_owner_by_command(run: Run, store: RedisJobStore) -> None:
+    own = gave_up(run, store)
+    with closing(connect()) as operator:
+        theirs = operator.of(Tenant(owner="acme")).submit(PNG).id
+    store.leases.finish(taken(store, theirs), JobState.FAILED, error=STUCK, outputs={}, is_dead=True)
+    assert [job["id"] for job in json.loads(run("list", "--json").stdout)["jobs"]] == [own]
+    assert [job["id"] for job in json.loads(run("list", "--owner", "acme", "--json").stdout)["jobs"]] == [theirs]
+    assert [job["id"] for job in json.loads(run("dead", "list", "--owner", "acme", "--json").stdout)] == [theirs]
+    assert [job["id"] for job in json.loads(run("dead", "list", "--owner", "", "--json").stdout)] == [own]
+    everybodys = run("dead", "list").stdout.splitlines()
+    assert ["owner acme" in line for line in everybodys] == [True, False]
+    assert run("list", "--owner", "not/one").exit_code == 2
 
 
 def test_keys_are_made_listed_and_revoked_by_command(run: Run) -> None:
@@ -138,6 +156,14 @@ def test_webhooks_are_listed_and_redelivered(run: Run, store: RedisJobStore) -> 
     assert (delivery["id"], delivery["state"]) == (f"evt_{job_id}", "pending")
     assert f"evt_{job_id}  job.failed  pending" in run("webhooks", "list", job_id).stdout
     assert json.loads(run("webhooks", "redeliver", f"evt_{job_id}", "--json").stdout)["attempts"] == 0
+    for status in (500, 200):
+        attempt = store.outbox.claim(f"evt_{job_id}", lease_s=60)
+        assert attempt
+        store.outbox.settle(attempt, Outcome(state=DeliveryState.DELIVERED, body="{}", status=status))
+        again = run("webhooks", "redeliver", f"evt_{job_id}").stdout
+    lines = [line.split() for line in again.splitlines()]
+    assert "  attempts 2  " in again
+    assert [(number, answer[-1]) for number, *answer in lines[1:]] == [("1", "500"), ("2", "200")]
     assert run("webhooks", "redeliver", "evt_nothing").exit_code == 4
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
+import structlog
 
-from ocr_engine import DeviceUnavailable, DocumentLimits, InvalidRequest, ModelUnavailable
+from ocr_engine import DeviceUnavailable, DocumentLimits, InvalidRequest, ModelUnavailable, OCREngine
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.memory_store import MemoryJobStore
 from producer.contract.jobs import Job, JobError, JobRequest, JobState, SourceInfo
@@ -87,7 +89,8 @@ def raising(error: BaseException) -> Callable[[], DigestEngine]:
 @pytest.mark.parametrize(
     ("error", "code", "told", "attempts"),
     [
-        (ModelUnavailable("no weights of it here"), "model_unavailable", "no weights of it here", 3),
+        (ModelUnavailable("no weights in /models"), "model_unavailable", "cannot load the models that the job", 3),
+        (ModelUnavailable("none in /models", for_callers="X is not here"), "model_unavailable", "X is not here", 3),
         (DeviceUnavailable("the driver is gone"), "invalid_request", "the driver is gone", 3),
         (InvalidRequest("these two do not go together"), "invalid_request", "do not go together", 1),
         (MemoryError(), "out_of_memory", "no memory left", 3),
@@ -106,6 +109,23 @@ def test_a_job_whose_models_cannot_be_loaded_is_tried_elsewhere_and_fails_with_t
     may_come_back = isinstance(error, ModelUnavailable | DeviceUnavailable | MemoryError)
     assert [one.id for one in worker.producer.dead_letters()] == ([failed.id] if may_come_back else [])
     assert worker.finish(worker.job()).status is JobState.SUCCEEDED
+
+
+def test_where_models_were_looked_for_is_told_in_the_log_and_not_to_callers(tmp_path: Path) -> None:
+    def build() -> DigestEngine:
+        OCREngine(lang="ru", model_cache_dir=tmp_path, model_source="offline")
+        raise AssertionError("there is such a model")
+
+    worker = Worker(build)
+    with structlog.testing.capture_logs() as logged:
+        failed = worker.finish(worker.job(lang="ru"))
+    assert failed.error is not None
+    assert "eslav_PP-OCRv5_mobile_rec cannot be had on this machine. No other model" in failed.error.message
+    assert "log" in failed.error.message
+    assert str(tmp_path) not in failed.model_dump_json()
+    told = [event["reason"] for event in logged if event["event"] == "models_lacking"]
+    assert len(told) == 3
+    assert all(str(tmp_path) in reason for reason in told)
 
 
 def test_a_document_that_is_being_read_stays_within_limits_that_are_lowered() -> None:

@@ -11,10 +11,10 @@ const DEAD_MAX = 100;
 export function fleetView(main) {
   document.title = "Fleet · OCRFleet";
   const stop = new AbortController();
-  const tiles = tileRow(["Pages a second", "Pages waiting", "Pages in work", "Workers"]);
+  const tiles = tileRow(["Pages/s, last minute", "Pages waiting", "Pages in work", "Workers"]);
   const chart = throughput();
-  const kinds = dataTable("Queues and autoscale", ["Kind", "Waiting", "High", "Normal", "Low", "In work", "Oldest waits", "Pages/s", "Workers", "Wanted"], "No kind of device has work or workers.");
-  const workers = dataTable("Workers", ["Worker", "State", "Device", "Runtime", "Pages", "Pages/s", "Memory", "Up", "Seen"], "No worker is running.");
+  const kinds = dataTable("Queues and autoscale", ["Kind", "Waiting", "High", "Normal", "Low", "In work", "Oldest waits", "Pages/s, last minute", "Workers", "Wanted"], "No kind of device has work or workers.");
+  const workers = dataTable("Workers", ["Worker", "State", "Device", "Runtime", "Pages", "Pages/s while reading", "Memory", "Up", "Seen"], "No worker is running.");
   const dead = dataTable("Dead letters", ["Document", "Why", "Since", "Pages failed", ""], "Nothing was given up.");
   const note = h("p", { class: "empty", hidden: true });
   main.replaceChildren(h("h1", { class: "offscreen" }, "Fleet"), note, tiles.element, chart.element, kinds.element, workers.element, dead.element);
@@ -123,7 +123,7 @@ function throughput() {
   const bars = svg("g", null);
   const picture = svg("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" }, bars);
   const most = h("span", { class: "muted" });
-  const element = h("section", { class: "card" }, h("div", { class: "row" }, h("h2", null, "Pages a minute, the last hour"), h("span", { class: "spacer" }), most), picture, h("div", { class: "axis muted", "aria-hidden": "true" }, h("span", null, "60 min ago"), h("span", null, "30 min"), h("span", null, "now")));
+  const element = h("section", { class: "card" }, h("div", { class: "row" }, h("h2", null, "Pages/min, last hour"), h("span", { class: "spacer" }), most), picture, h("div", { class: "axis muted", "aria-hidden": "true" }, h("span", null, "60 min ago"), h("span", null, "30 min"), h("span", null, "now")));
   return {
     element,
     update(minutes) {

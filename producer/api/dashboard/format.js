@@ -37,7 +37,7 @@ export function bytes(size) {
   if (size < 1024) return `${size} B`;
   const power = Math.min(4, Math.floor(Math.log2(size) / 10));
   const value = size / 1024 ** power;
-  return `${value.toFixed(value < 10 ? 1 : 0)} ${["B", "KB", "MB", "GB", "TB"][power]}`;
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][power]}`;
 }
 
 export const seconds = (iso) => (iso ? Date.parse(iso) / 1000 : null);

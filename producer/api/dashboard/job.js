@@ -3,11 +3,12 @@
 import { cancel, isRetryable, jobOf, remove, retry } from "./actions.js";
 import { events } from "./api.js";
 import { h, setText, toast } from "./dom.js";
+import { filesPanel } from "./files.js";
 import { count, duration, isOpen, nameOf, rate, seconds, speed } from "./format.js";
 import { progressBar, stateBadge } from "./jobs.js";
 import { live } from "./live.js";
 import { pagesPanel } from "./page.js";
-import { deliveriesPanel, eventsPanel, filesPanel, timingsPanel } from "./tabs.js";
+import { deliveriesPanel, eventsPanel, timingsPanel } from "./tabs.js";
 
 const AGAIN_MS = 1000;
 

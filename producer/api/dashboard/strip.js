@@ -23,8 +23,9 @@ export function pageStrip(view, choose) {
 
   function entry() {
     const canvas = h("canvas", { width: WIDTH_PX, height: HEIGHT_PX, "aria-hidden": "true" });
+    const number = h("span", { class: "sheet-number" });
     const label = h("span");
-    const button = h("button", { type: "button", class: "thumb", onclick: () => choose(page) }, canvas, label);
+    const button = h("button", { type: "button", class: "thumb", onclick: () => choose(page) }, h("span", { class: "sheet" }, number, canvas), label);
     let page = 0;
     let drawn = null;
     return {
@@ -32,7 +33,11 @@ export function pageStrip(view, choose) {
       update(index) {
         page = view.pages.numbers[index];
         const state = view.pages.states.get(page) ?? "waiting";
-        setText(label, state === "failed" ? `${page} failed` : String(page));
+        // A sheet without a picture has the number on it, and what became of the page below.
+        const pictured = state === "done" && api.views !== false;
+        button.classList.toggle("bare", !pictured);
+        setText(number, pictured ? "" : String(page));
+        setText(label, pictured ? String(page) : state);
         button.dataset.state = state;
         button.setAttribute("aria-label", `Page ${page}, ${state}`);
         if (page === selected) button.setAttribute("aria-current", "true");

@@ -1,9 +1,9 @@
-// What else there is to know of a job: timings, events, webhook deliveries, files.
+// What else there is to know of a job: timings, events, webhook deliveries.
 
 import { redeliver } from "./actions.js";
-import { download, get } from "./api.js";
+import { get } from "./api.js";
 import { h, setText, toast } from "./dom.js";
-import { clock, duration, isOpen, nameOf, seconds } from "./format.js";
+import { clock, duration, isOpen, seconds } from "./format.js";
 
 export function timingsPanel(view) {
   const element = h("div", { class: "panel" });
@@ -86,29 +86,8 @@ function delivery(one) {
     { class: "delivery" },
     h("div", { class: "row" }, h("h2", null, one.type), h("span", { class: "state", "data-state": one.state }, one.state.replace("_", " ")), h("span", { class: "spacer" }), h("button", { type: "button", onclick: () => redeliver(one) }, "Deliver again")),
     h("p", { class: "muted" }, `${one.url}, ${one.attempts} ${one.attempts === 1 ? "attempt" : "attempts"}${next}`),
-    one.log.length > 0 && h("table", { class: "plain" }, h("thead", null, row("th", ["When", "Answer", "What"])), h("tbody", null, one.log.map((attempt) => row("td", [clock(attempt.at), attempt.status ?? "none", attempt.error])))),
+    one.log.length > 0 && h("table", { class: "plain" }, h("thead", null, row("th", ["Attempt", "When", "Answer", "What"])), h("tbody", null, one.log.map((attempt) => row("td", [attempt.number, clock(attempt.at), attempt.status ?? "none", attempt.error])))),
   );
-}
-
-export function filesPanel(view) {
-  const element = h("div", { class: "panel" });
-  function update() {
-    const { job, result } = view;
-    if (!job) return;
-    const parts = [h("h2", null, "The document"), files(Object.entries(job.outputs), nameOf(job).replace(/\.[^.]*$/, ""), "Its outputs are here once it has ended.")];
-    const pages = Object.entries({ ...result?.files, ...result?.views });
-    if (pages.length) parts.push(h("h2", null, `Page ${result.page}`), files(pages, nameOf(job).replace(/\.[^.]*$/, ""), ""));
-    element.replaceChildren(...parts);
-  }
-  return { element, update };
-}
-
-function files(entries, stem, otherwise) {
-  if (!entries.length) return h("p", { class: "muted" }, otherwise);
-  return h("ul", { class: "files" }, entries.map(([name, href]) => {
-    const file = href.split("/").at(-1);
-    return h("li", null, h("button", { type: "button", onclick: () => download(href, `${stem}_${file}`).catch((error) => toast(error.message, "error")) }, `Download ${name}`), h("span", { class: "muted" }, file));
-  }));
 }
 
 const row = (tag, cells) => h("tr", null, cells.map((cell) => h(tag, tag === "th" ? { scope: "col" } : null, cell)));

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from producer.api.connected import Connected
-from producer.api.parameters import JobId, Limit
+from producer.api.parameters import JobId, Limit, OfOwner
 from producer.api.schemas import ERRORS, DeadLetters, refusals
 from producer.contract.errors import NotFound
 from producer.contract.jobs import DeadLetter
@@ -14,9 +14,9 @@ router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"], responses={
 
 
 @router.get("", response_model=DeadLetters)
-def dead_letters(producer: Connected, limit: Limit = 100) -> DeadLetters:
+def dead_letters(producer: Connected, limit: Limit = 100, owner: OfOwner = None) -> DeadLetters:
     """Jobs that gave up on their document or on a page, newest first."""
-    return DeadLetters(dead_letters=producer.dead_letters(limit=limit))
+    return DeadLetters(dead_letters=producer.dead_letters(limit=limit, owner=owner))
 
 
 @router.get("/{job_id}", response_model=DeadLetter, responses=refusals(NotFound))

@@ -17,11 +17,10 @@ from producer.api.bodies import submit_body
 from producer.api.connected import Connected
 from producer.api.description import FILE_ANSWER, SUBMIT_BODY
 from producer.api.parameters import FileName, IdempotencyKey, JobId, LastEventId, PageNumber, Redirect
-from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, known, refusals
+from producer.api.schemas import ERRORS, RESULTS, SUBMITTING, JobQuery, known, refusals
 from producer.contract import names
 from producer.contract.errors import Expired, NotFound, Unavailable
-from producer.contract.jobs import TERMINAL_EVENTS, Job, JobList, JobState
-from producer.contract.listing import PAGE_MAX
+from producer.contract.jobs import TERMINAL_EVENTS, Job, JobList
 from producer.contract.results import DocumentResult, PageResult
 
 _POLL_FIRST_S, _POLL_MAX_S = 0.05, 0.5
@@ -58,16 +57,16 @@ async def submit(
 
 
 @router.get("", response_model=JobList)
-def jobs(
-    producer: Connected,
-    status: Annotated[list[JobState] | None, Query(description="In one of these states; repeat it for several")] = None,
-    tag: Annotated[str | None, Query(min_length=1, max_length=64, description="With this tag")] = None,
-    batch: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$", description="Of this batch; not with `tag`")] = None,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=PAGE_MAX, description="At most this many")] = 50,
-) -> JobList:
+def jobs(producer: Connected, wanted: Annotated[JobQuery, Query()]) -> JobList:
     """Jobs that are kept, newest first. A page may be shorter than `limit`: go on until `next_cursor` is null."""
-    return producer.jobs(status=status or (), tag=tag, batch=batch, cursor=cursor, limit=limit)
+    return producer.jobs(
+        status=wanted.status,
+        tag=wanted.tag,
+        batch=wanted.batch,
+        owner=wanted.owner,
+        cursor=wanted.cursor,
+        limit=wanted.limit,
+    )
 
 
 @router.get("/{job_id}", response_model=Job, responses=refusals(NotFound))

@@ -21,5 +21,5 @@ def deliveries(job_id: OfJob, producer: Connected) -> Deliveries:
 
 @router.post("/{event_id}/redeliver", status_code=202, response_model=DeliveryRecord, responses=refusals(NotFound))
 def redeliver(event_id: EventId, producer: Connected) -> DeliveryRecord:
-    """Deliver again with the same id, now, and from the first attempt of the schedule on."""
+    """Deliver again with the same id, now, and from the first attempt of the schedule on; attempts are counted on."""
     return producer.redeliver(event_id)

@@ -152,7 +152,7 @@ class MemoryOutbox:
             self._state.counts[f"webhooks|{outcome.state}"] += 1
             if outcome.state is DeliveryState.DELIVERED:
                 self._state.counts["webhook_lag_ms"] += int((now - row.created) * 1000)
-            attempt = AttemptRecord(at=utc(now), status=outcome.status, error=outcome.error)
+            attempt = AttemptRecord(number=row.claims, at=utc(now), status=outcome.status, error=outcome.error)
             row.log = (*row.log, attempt)[-_LOG_KEPT:]
             row.state, row.body = outcome.state, outcome.body
             row.claimed_until = row.due = now + outcome.delay_s
@@ -223,7 +223,7 @@ def _record(event: str, row: Row) -> DeliveryRecord:
         type=row.type,
         url=row.url,
         state=row.state,
-        attempts=row.attempts,
+        attempts=row.claims,
         created_at=utc(row.created),
         next_attempt_at=utc(row.claimed_until) if waits else None,
         log=row.log,

@@ -74,8 +74,13 @@ def _record(event: str, row: Mapping[str, str]) -> DeliveryRecord:
     state = DeliveryState(row["state"])
     waits = state is DeliveryState.PENDING
     log = [
-        AttemptRecord(at=utc_from_ms(int(one["at_ms"])), status=one.get("status"), error=one["error"])
-        for one in json.loads(row.get("log") or "[]")
+        AttemptRecord(
+            number=one.get("number", place),  # before 2026-11-29 attempts were written down without one
+            at=utc_from_ms(int(one["at_ms"])),
+            status=one.get("status"),
+            error=one["error"],
+        )
+        for place, one in enumerate(json.loads(row.get("log") or "[]"), start=1)
     ]
     return DeliveryRecord(
         id=event,
@@ -83,7 +88,7 @@ def _record(event: str, row: Mapping[str, str]) -> DeliveryRecord:
         type=row["type"],
         url=row["url"],
         state=state,
-        attempts=int(row["attempts"]),
+        attempts=int(row.get("claims", 0)),
         created_at=utc_from_ms(int(row["created_ms"])),
         next_attempt_at=utc_from_ms(int(row["claimed_until_ms"])) if waits and row["claimed_until_ms"] != "0" else None,
         log=tuple(log),

@@ -7,7 +7,7 @@ if redis.call('HGET', row, 'claims') ~= ARGV[8] then return 0 end
 count('webhooks|' .. ARGV[2])
 if ARGV[2] == 'delivered' then count('webhook_lag_ms', now - redis.call('HGET', row, 'created_ms')) end
 local at, log = now + tonumber(ARGV[3]), cjson.decode(redis.call('HGET', row, 'log') or '[]')
-log[#log + 1] = {at_ms = now, status = tonumber(ARGV[4]), error = ARGV[5]}
+log[#log + 1] = {number = tonumber(ARGV[8]), at_ms = now, status = tonumber(ARGV[4]), error = ARGV[5]}
 if #log > 20 then table.remove(log, 1) end
 redis.call('HSET', row, 'state', ARGV[2], 'claimed_until_ms', at, 'log', cjson.encode(log), 'body', ARGV[6])
 if tonumber(ARGV[7]) > 0 then
