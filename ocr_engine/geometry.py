@@ -16,6 +16,7 @@ from ocr_engine.types import Angle, Corners, Grid, Image, Polygon
 _ROW_HEIGHT_PX = 10
 # A crop at least this much taller than wide is a vertical line and is laid on its side.
 _VERTICAL_RATIO = 1.5
+_ANGLES: tuple[Angle, ...] = (0, 90, 180, 270)
 # The corner behind each.
 _NEXT = [1, 2, 3, 0]
 # How far corners may lie from whole pixels and be taken as these: the warp reads places to a 32nd of a pixel.
@@ -118,12 +119,27 @@ def widened(polygon: Polygon, share: float) -> Polygon:
     return np.array(moved, dtype=np.int16)
 
 
+def quarter_of(polygon: Polygon) -> Angle:
+    """By how much a page is turned counter-clockwise for this line to run from left to right, as it is cut out."""
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = polygon.tolist()
+    across, down = (x1 - x0 + x2 - x3, y1 - y0 + y2 - y3), (x3 - x0 + x2 - x1, y3 - y0 + y2 - y1)
+    dx, dy = down if math.hypot(*down) >= _VERTICAL_RATIO * math.hypot(*across) else across
+    if abs(dx) >= abs(dy):
+        return 0 if dx >= 0 else 180
+    return 90 if dy > 0 else 270
+
+
 def _times(vector: tuple[float, float], factor: float) -> tuple[float, float]:
     return vector[0] * factor, vector[1] * factor
 
 
 def _within_int16(place: float) -> int:
     return min(max(round(place), -(2**15)), 2**15 - 1)
+
+
+def turned(angle: Angle, further: int) -> Angle:
+    """The angle after a turn by `further` degrees, a multiple of 90."""
+    return _ANGLES[(angle + further) // 90 % 4]
 
 
 def rotate_quarter(image: Image, angle: Angle) -> Image:

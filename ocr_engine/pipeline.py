@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 
 from ocr_engine.errors import InvalidRequest, OutOfMemory
-from ocr_engine.geometry import rotate_quarter, sort_boxes
+from ocr_engine.geometry import rotate_quarter, sort_boxes, turned
 from ocr_engine.heap import Heap
 from ocr_engine.modules.cascade import Detector
 from ocr_engine.modules.doc_orientation import OrientationClassifier
@@ -24,7 +23,8 @@ from ocr_engine.reading_order import in_rows
 from ocr_engine.results import OCRResult, PageOrigin, build_result
 from ocr_engine.types import Angle, Image, Line, PageReading, Polygon
 
-_OPPOSITE: Mapping[Angle, Angle] = MappingProxyType({0: 180, 90: 270, 180: 0, 270: 90})
+# Two readings of a page that is read well differ by less; lines that are upside down read far worse.
+_AS_WELL = 0.05
 
 
 class PageReader(Protocol):
@@ -88,10 +88,10 @@ class Pipeline:
 
         def finish() -> OCRResult:
             best, read = found, self._read(found, settings, timings_ms)
-            if not self._exact and angle is not None and read.is_upside_down:
-                other = self._find(page, _OPPOSITE[angle], settings, timings_ms)
+            if not self._exact and angle is not None and read.angle:
+                other = self._find(page, turned(angle, read.angle), settings, timings_ms)
                 read_other = self._read(other, settings, timings_ms)
-                if not read_other.is_upside_down:
+                if read_other.angle == 0 and read_other.mean_score >= read.mean_score - _AS_WELL:
                     best, read = other, read_other
             return _result(page, best, read, settings, origin, timings_ms)
 

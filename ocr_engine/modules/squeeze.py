@@ -41,7 +41,7 @@ class SqueezeRule:
 # By effort. From the table in docs/performance.md; between two rows the numbers are interpolated.
 _EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SQUEEZES = (0.5, 0.6, 0.65, 0.85, 1.0)
-_WIDE_SQUEEZES = (0.4, 0.45, 0.5, 0.7, 1.0)
+_WIDE_SQUEEZES = (0.4, 0.5, 0.55, 0.7, 1.0)
 _REDO_BELOW = (0.5, 0.85, 0.9, 0.9, 0.0)
 # Right way up, a line under this is rare; upside down, a line over it is rarer.
 _TURN_BELOW = 0.8

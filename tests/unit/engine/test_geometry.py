@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from ocr_engine import geometry
-from ocr_engine.geometry import bounds, crop_quad, order_corners, rotate_quarter, sort_boxes, to_original
+from ocr_engine.geometry import (
+    bounds,
+    crop_quad,
+    order_corners,
+    quarter_of,
+    rotate_quarter,
+    sort_boxes,
+    to_original,
+    turned,
+)
 from ocr_engine.types import Angle, Image, Polygon
 
 ANGLES: tuple[Angle, ...] = get_args(Angle)
@@ -164,3 +173,23 @@ def test_a_tilted_line_that_is_taller_than_enough_is_made_smaller_at_once() -> N
     assert laid is not None and laid.shape == (50, 150, 3)
     unchanged = crop_quad(page, lying, enough_px=100)
     assert unchanged is not None and np.array_equal(unchanged, whole)
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_after_its_quarter_turn_a_line_runs_from_left_to_right(angle: Angle) -> None:
+    page = np.zeros((200, 200, 3), dtype=np.uint8)
+    page[90:110, 20:180], page[90:110, 100:180] = 80, 160
+    line = np.array([(20, 90), (180, 90), (180, 110), (20, 110)], dtype=np.int16)
+    lying = np.asarray(order_corners(turned_with_page(line, angle)), dtype=np.int16)
+    crop = crop_quad(np.ascontiguousarray(np.rot90(page, -angle // 90)), lying)
+    assert crop is not None
+    # Brighter at its end if it is read in this direction.
+    is_reversed = crop[:, 5].mean() > crop[:, -5].mean()
+    assert turned(quarter_of(lying), 180 * int(is_reversed)) == angle
+
+
+def turned_with_page(line: Polygon, angle: Angle) -> Polygon:
+    """Where a line of a page of 200 pixels is once the page was turned clockwise."""
+    for _ in range(angle // 90):
+        line = np.stack([200 - line[:, 1], line[:, 0]], axis=1).astype(np.int16)
+    return line

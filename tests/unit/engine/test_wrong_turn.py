@@ -1,4 +1,4 @@
-"""A page whose classifier is wrong by half a turn: the lines tell, and the page is read the other way up."""
+"""A page whose classifier is wrong: the lines tell how it lies, and it is turned and read again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 
 from ocr_engine import OCREngine, OCRResult, PredictOptions
 from ocr_engine.modules.doc_orientation import OrientationClassifier
-from ocr_engine.types import Angle, Image
+from ocr_engine.modules.line_reader import ReadLines
+from ocr_engine.types import Angle, Image, Reading
 from tests.unit.engine.drawing import LINES, bgr, sheet
 
 
@@ -19,7 +20,10 @@ def read(
     return engine.predict_page(page, options=PredictOptions(use_doc_orientation_classify=turn))
 
 
-@pytest.mark.parametrize(("quarters", "said", "angle"), [(0, 180, 0), (2, 0, 180), (1, 270, 90)])
+@pytest.mark.parametrize(
+    ("quarters", "said", "angle"),
+    [(0, 180, 0), (2, 0, 180), (1, 270, 90), (0, 90, 0), (0, 270, 0), (1, 0, 90), (3, 180, 270)],
+)
 def test_the_lines_have_the_last_word(
     engine: OCREngine, monkeypatch: pytest.MonkeyPatch, quarters: int, said: Angle, angle: int
 ) -> None:
@@ -29,6 +33,36 @@ def test_the_lines_have_the_last_word(
     assert found["rec_texts"] == list(LINES)
     assert found["textline_orientation_angles"] == [0] * len(LINES)
     assert list(found.timings_ms) == ["orientation", "detection", "recognition"]
+
+
+def lines(text: str, count: int, *, size: tuple[int, int], classes: tuple[int, ...] | None = None) -> ReadLines:
+    """Equal lines of this width and height, one below the other."""
+    width, height = size
+    box = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.int16)
+    return ReadLines(
+        polygons=tuple(box + np.int16(2 * height * row) for row in range(count)),
+        readings=(Reading(text=text, score=0.9),) * count,
+        classes=classes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("read_lines", "angle"),
+    [
+        pytest.param(lines("Total", 4, size=(200, 20)), 0, id="rows"),
+        pytest.param(lines("Total", 4, size=(20, 200)), 90, id="rows that stand"),
+        pytest.param(
+            lines("Total", 4, size=(20, 200), classes=(1, 1, 1, 0)), 270, id="and are upside down as they are cut out"
+        ),
+        pytest.param(lines("Total", 4, size=(200, 20), classes=(1, 1, 1, 0)), 180, id="most are upside down"),
+        pytest.param(lines("Total", 4, size=(200, 20), classes=(1, 1, 0, 0)), 0, id="half of them are no most"),
+        pytest.param(lines("Total", 2, size=(20, 200)), 0, id="two labels that stand"),
+        pytest.param(lines("東京都", 4, size=(20, 200)), 0, id="columns of Japanese"),
+        pytest.param(lines("", 0, size=(20, 200)), 0, id="no lines"),
+    ],
+)
+def test_most_lines_say_how_their_page_lies(read_lines: ReadLines, angle: Angle) -> None:
+    assert read_lines.angle == angle
 
 
 def test_a_page_that_is_turned_right_stays_so(engine: OCREngine, monkeypatch: pytest.MonkeyPatch) -> None:
