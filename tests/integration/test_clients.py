@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from producer import AsyncOcrFleetClient, OcrFleetClient, verify_webhook
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
-from producer.contract.errors import NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
+from producer.contract.errors import InvalidRequest, NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
 from producer.contract.jobs import JobState
 from producer.contract.webhooks import event_body
 from producer.wire import verbs
@@ -88,6 +88,52 @@ def test_events_resume_after_the_one_that_was_seen(
     assert list(client.events(job.id, after=events[-1].id)) == []
     with pytest.raises(NotFound):
         next(client.events("0" * 32))
+
+
+class Broken(BaseHTTPRequestHandler):
+    """A service that is away between two streams of a job's events, the first of which breaks off within one."""
+
+    away: int
+    asked_after: list[str | None]
+
+    def do_GET(self) -> None:
+        after = self.headers.get("Last-Event-ID")
+        self.asked_after.append(after)
+        if after is not None and len(self.asked_after) <= self.away:
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.end_headers()
+        events = [_told("1-0", "job.queued"), _told("2-0", "page.done"), _told("3-0", "job.succeeded")]
+        if after is None:
+            self.wfile.write(events[0] + events[1][:-3])
+        else:
+            self.wfile.write(b"".join(events[1:]))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _told(id_: str, type_: str) -> bytes:
+    return f'id: {id_}\nevent: {type_}\ndata: {{"page": 1}}\n\n'.encode()
+
+
+def test_events_outlive_an_outage_and_tell_each_event_once() -> None:
+    asked_after: list[str | None] = []
+    handler = type("Planned", (Broken,), {"away": 6, "asked_after": asked_after})
+    with listening(handler) as address, OcrFleetClient(address) as client:
+        assert [event.id for event in client.events("0" * 32)] == ["1-0", "2-0", "3-0"]
+    assert asked_after == [None, *["1-0"] * 6]
+
+
+def test_awaited_events_outlive_an_outage_and_tell_each_event_once() -> None:
+    async def follow() -> list[str]:
+        async with AsyncOcrFleetClient(address) as client:
+            return [event.id async for event in client.events("0" * 32)]
+
+    handler = type("Planned", (Broken,), {"away": 6, "asked_after": []})
+    with listening(handler) as address:
+        assert asyncio.run(follow()) == ["1-0", "2-0", "3-0"]
 
 
 class Flaky(BaseHTTPRequestHandler):
@@ -182,6 +228,22 @@ def test_what_may_not_be_done_twice_is_not_repeated_without_an_answer() -> None:
     with flaky(0, 200) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
         client.retry("0" * 32)
     assert len(got) == 1
+
+
+class Shrinking(io.BytesIO):
+    """A document of which half is gone when it is sent."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        chunk = super().read(size)
+        return chunk[: len(chunk) // 2]
+
+
+def test_a_document_that_changes_while_it_is_sent_is_not_taken_for_a_service_that_is_away(
+    client: OcrFleetClient,
+) -> None:
+    for send in (client.submit, client.upload):
+        with pytest.raises(InvalidRequest, match="changed"):
+            send(Shrinking(PNG))
 
 
 def test_a_receiver_verifies_a_webhook(
