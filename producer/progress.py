@@ -22,7 +22,7 @@ from producer.contract.errors import OcrFleetError, WaitTimeout
 from producer.contract.jobs import Job
 from producer.patience import patient_look
 
-_POLL_S = 0.1
+_POLL_FIRST_S, _POLL_MAX_S = 0.1, 0.5
 
 
 class Follows(Protocol):
@@ -50,6 +50,7 @@ class Watch:
             tasks = [
                 bars.add_task(title, total=None, state=job.status) for title, job in zip(titles, self.jobs, strict=True)
             ]
+            pause_s = _POLL_FIRST_S
             while True:
                 for place, task in enumerate(tasks):
                     if not self.jobs[place].status.is_terminal:
@@ -65,7 +66,8 @@ class Watch:
                         f"{len(waiting)} of {len(self.jobs)} jobs have not ended after {timeout_s:g} s; "
                         "they go on, wait again"
                     )
-                time.sleep(_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, _POLL_MAX_S)
 
 
 def _bars(quiet: bool) -> Progress:

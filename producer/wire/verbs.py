@@ -21,7 +21,7 @@ from producer.contract.results import DocumentResult, PageResult
 from producer.contract.sources import RemoteSource, Upload, UploadSource
 from producer.contract.webhooks import DeliveryRecord
 from producer.patience import Patience
-from producer.remote import parse_remote
+from producer.remote import parse_remote, remote_of
 from producer.requests import check_idempotency_key, parse_request
 from producer.source import opened_source
 from producer.wire.calls import POLL_S, Answer, Call, Param, Part, Pause, Steps, parsed, send
@@ -37,6 +37,7 @@ from producer.wire.paths import (
 )
 from producer.wire.streams import Counted, SendProgress
 
+_KEY_HEADER, _IDEMPOTENCY_KEY = "Idempotency-Key", "idempotency_key"
 _BYTES = "application/octet-stream"
 _STORING_S = 20.0  # what is sent is stored before it is answered
 Source = str | Path | bytes | BinaryIO | RemoteSource
@@ -62,7 +63,8 @@ def submit(
     """Send one document: a path, its bytes, a seekable stream, or an address (`https://`, `s3://`).
 
     The `request`, or its fields by name. progress: told of the bytes sent and their number. Without an idempotency key
-    one is made up, so that a submission whose answer was lost can be repeated.
+    one is made up, so that a submission whose answer was lost can be repeated; an error that passes has it among its
+    details, as `idempotency_key`.
     """
     asked = (request or parse_request(fields)).model_dump_json(exclude_defaults=True)
     headers = _idempotency(idempotency_key)
@@ -77,7 +79,7 @@ def submit(
             "request": (None, asked, "application/json"),
         }
         call = Call(method="POST", url="/v1/jobs", files=files, headers=headers, holds_s=_STORING_S)
-        answer = yield from send(call)
+        answer = yield from _send_repeatable(call)
     return parsed(Job, answer.content)
 
 
@@ -96,17 +98,23 @@ def upload(
 
 
 def submit_batch(
-    sources: Sequence[RemoteSource],
+    sources: Sequence[RemoteSource | str],
     request: JobRequest | None = None,
     *,
     idempotency_key: str | None = None,
     **fields: object,
 ) -> Steps[Batch]:
-    """A job of each source, up to 10,000, all or none."""
+    """A job of each source or address, up to 10,000, all or none.
+
+    With an idempotency key those that were made stay when one is refused, and the same call goes on where it was.
+    Without one it is not sent again when its answer was lost: look for its jobs first.
+    """
     asked = (request or parse_request(fields)).model_dump(mode="json", exclude_defaults=True)
-    body = asked | {"sources": [source.model_dump(mode="json") for source in sources]}
-    headers = _idempotency(idempotency_key)
-    call = Call(method="POST", url="/v1/batches", json=body, headers=headers, holds_s=_STORING_S)
+    body = asked | {"sources": [remote_of(source).model_dump(mode="json") for source in sources]}
+    # None is made up: under a key a batch that is refused stays in part.
+    headers = _idempotency(idempotency_key) if idempotency_key else {}
+    is_safe = bool(headers)
+    call = Call(method="POST", url="/v1/batches", json=body, headers=headers, holds_s=_STORING_S, is_safe=is_safe)
     answer = yield from send(call)
     return parsed(Batch, answer.content)
 
@@ -267,13 +275,23 @@ def _idempotency(key: str | None) -> dict[str, str]:
     """The header of a key, or of one that is made up. Raises: InvalidRequest."""
     if key:
         check_idempotency_key(key)
-    return {"Idempotency-Key": key or uuid_utils.uuid4().hex}
+    return {_KEY_HEADER: key or uuid_utils.uuid4().hex}
 
 
 def _submit_remote(remote: RemoteSource, asked: str, headers: dict[str, str]) -> Steps[Job]:
     body = json.loads(asked) | {"source": remote.model_dump(mode="json")}
     call = Call(method="POST", url="/v1/jobs", json=body, headers=headers, holds_s=_STORING_S)
-    return parsed(Job, (yield from send(call)).content)
+    return parsed(Job, (yield from _send_repeatable(call)).content)
+
+
+def _send_repeatable(call: Call) -> Steps[Answer]:
+    """`send` with the key in the details of an error: with it the caller can repeat what may have been done."""
+    try:
+        return (yield from send(call))
+    except errors.OcrFleetError as error:
+        if error.retryable:
+            error.details[_IDEMPOTENCY_KEY] = call.headers[_KEY_HEADER]
+        raise
 
 
 def _get(path: str, **params: Param) -> Steps[Answer]:

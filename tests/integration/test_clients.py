@@ -20,6 +20,7 @@ from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
 from producer.contract.errors import InvalidRequest, NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
 from producer.contract.jobs import JobState
+from producer.contract.sources import UploadSource
 from producer.contract.webhooks import event_body
 from producer.wire import verbs
 from producer.wire.calls import TRIES, Answer, Call
@@ -222,6 +223,27 @@ def test_a_submission_is_repeated_whole_and_under_the_same_key() -> None:
         client.submit(PNG)
     assert len({key for key, _ in got}) == 1
     assert all(PNG in body for _, body in got)
+
+
+def test_an_error_that_passes_names_the_key_under_which_a_submission_may_have_been_accepted() -> None:
+    with flaky(0, 503, 503) as (address, got), OcrFleetClient(address) as client:
+        with pytest.raises(Unavailable) as away:
+            client.submit(PNG)
+        assert away.value.details == {"idempotency_key": got[0][0]}
+
+
+def test_a_batch_that_is_refused_leaves_no_job(client: OcrFleetClient) -> None:
+    there, missing = client.upload(PNG), UploadSource(upload_id="0" * 32)
+    with pytest.raises(InvalidRequest):
+        client.submit_batch([there, missing])
+    assert client.jobs().jobs == ()
+
+
+def test_a_batch_without_a_key_is_not_repeated_without_an_answer_and_with_one_it_is() -> None:
+    for key, tries in ((None, 1), ("k", TRIES)):
+        with flaky(0, 0, 0) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+            client.submit_batch(["https://documents.example/a.png"], idempotency_key=key)
+        assert len(got) == tries
 
 
 def test_what_may_not_be_done_twice_is_not_repeated_without_an_answer() -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from producer import OcrFleetClient, connect
 from producer.contract.errors import OcrFleetError
+from producer.contract.jobs import JobRequest
 from producer.direct import Producer
 from producer.settings import Settings, load_settings
 from tests.integration.serving import PNG, serving
@@ -192,6 +193,10 @@ def test_what_is_wrong_with_a_request_is_said_in_the_same_words_everywhere(
         ("not_found", lambda s: s.download(UNKNOWN, "../result.json", Path("nowhere"))),
         ("invalid_request", lambda s: s.jobs(status="done")),
         ("invalid_request", lambda s: s.submit(None)),
+        ("invalid_request", lambda s: s.submit_batch([], JobRequest())),
+        ("invalid_request", lambda s: s.submit_batch([None], JobRequest())),
+        ("invalid_request", lambda s: s.submit_batch(["page.png"], JobRequest())),
+        ("source_forbidden", lambda s: s.submit_batch(["https://example.org/a", "s3://secrets/a"], JobRequest())),
         ("invalid_request", lambda s: s.submit(PNG, metadata={"a": "\udcff"})),
         ("invalid_request", lambda s: s.submit(PNG, metadata={"a": object()})),
     ],
