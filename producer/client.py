@@ -20,6 +20,8 @@ from producer.wire import verbs
 from producer.wire.calls import Answer, Call, Pause, Steps, Stream, error_of, not_reached
 from producer.wire.streams import EventFeed
 
+# Each wait holds one; httpx's own 100 let the others go without an answer. Half of the files that a process may open.
+_LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=100)
 _OUTAGE_S = 3600.0  # as long as `wait` waits
 # What RFC 9110 lets be a header's value, less what is no ASCII.
 _HEADER = re.compile(r"([!-~]([ -~\t]*[!-~])?)?")
@@ -109,7 +111,7 @@ class OcrFleetClient:
 
     def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
         self._server = _Server(server, api_key, timeout_s)
-        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False)
+        self._http = httpx.Client(timeout=timeout_s, limits=_LIMITS, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -211,7 +213,7 @@ class AsyncOcrFleetClient:
 
     def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
         self._server = _Server(server, api_key, timeout_s)
-        self._http = httpx.AsyncClient(timeout=timeout_s, follow_redirects=False)
+        self._http = httpx.AsyncClient(timeout=timeout_s, limits=_LIMITS, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -335,7 +337,10 @@ class _Server:
         if isinstance(error, httpx.LocalProtocolError):
             # What it says of itself may show a header's value.
             raise InvalidRequest("this cannot be sent over HTTP; check the values and the document") from None
-        return Answer(status=0, content=f"{self._shown}: {error or type(error).__name__}".encode(errors="replace"))
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.PoolTimeout):
+            reason = f"{_LIMITS.max_connections} calls of this client are on their way; make fewer at once"
+        return Answer(status=0, content=f"{self._shown}: {reason}".encode(errors="replace"))
 
     def failure(self, error: httpx.RequestError | OcrFleetError) -> OcrFleetError:
         """Why a stream broke off. Raises: InvalidRequest: nothing whole was sent."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from producer.contract.errors import OcrFleetError, Unavailable
 
-GRACE_S = 1.0  # an answer that is held back until the deadline gets this long to arrive
+GRACE_S = 1.5  # an answer that is held back until the deadline gets this long to arrive
 RETRY_AFTER_MAX_S = 10.0  # a service that names a longer time is asked again after this one
 _FIRST_PAUSE_S, _PAUSE_MAX_S = 0.2, 5.0
 _T = TypeVar("_T")

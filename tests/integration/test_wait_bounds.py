@@ -158,3 +158,29 @@ def test_what_is_asked_in_time_answers_or_raises_as_it_would_have_straight() -> 
     assert in_time(lambda: 1, within_s=5) == 1
     with pytest.raises(TimeoutError, match="its own"):
         in_time(fail, within_s=5)
+
+
+def test_many_wait_at_once_without_holding_up_each_other() -> None:
+    at_once = 150
+
+    async def wait() -> None:
+        asked, everybody = 0, asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal asked
+            await reader.readuntil(b"\r\n\r\n")
+            asked += 1
+            if asked == at_once:
+                everybody.set()
+            await everybody.wait()
+            body = shown(JobState.SUCCEEDED).model_dump_json().encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with AsyncOcrFleetClient(address) as client:
+                ended = await asyncio.gather(*(client.wait(JOB, timeout_s=10) for _ in range(at_once)))
+        assert {job.status for job in ended} == {JobState.SUCCEEDED}
+
+    asyncio.run(wait())
