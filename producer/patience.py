@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 from typing import TypeVar
 
 from producer.contract.errors import OcrFleetError, Unavailable
@@ -80,7 +80,7 @@ def in_time(ask: Callable[[], _T], *, within_s: float) -> _T:
     answer: Future[_T] = Future()
     Thread(target=_ask, args=(ask, answer), daemon=True).start()
     try:
-        return answer.result(within_s)
+        return answer.result(min(within_s, TIMEOUT_MAX))
     except TimeoutError as error:
         if answer.done():  # then it is that of `ask`
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import threading
 import time
@@ -158,6 +159,23 @@ def test_what_is_asked_in_time_answers_or_raises_as_it_would_have_straight() -> 
     assert in_time(lambda: 1, within_s=5) == 1
     with pytest.raises(TimeoutError, match="its own"):
         in_time(fail, within_s=5)
+
+
+def test_a_wait_need_not_have_an_end() -> None:
+    class Ended(Refusing):
+        def do_GET(self) -> None:
+            body = shown(JobState.SUCCEEDED).model_dump_json().encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    async def wait(address: str) -> Job:
+        async with AsyncOcrFleetClient(address) as client:
+            return await client.wait(JOB, timeout_s=math.inf)
+
+    with listening(Ended) as address, OcrFleetClient(address) as client:
+        assert client.wait(JOB, timeout_s=math.inf) == asyncio.run(wait(address))
 
 
 def test_many_wait_at_once_without_holding_up_each_other() -> None:
