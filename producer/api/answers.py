@@ -59,6 +59,14 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     return answer
 
 
+async def caller_gone(request: Request, error: Exception) -> Response:
+    """Who went away while the body came: nobody reads this answer, and nothing is wrong here."""
+    _log.info("caller_gone", path=request.url.path, request_id=_request_id(request))
+    return _answer(
+        request, _BAD_REQUEST, InvalidRequest.code, "the request has ended before its body had; send it again"
+    )
+
+
 async def unknown_error(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, request_id=_request_id(request), exc_info=error)
     return _answer(request, 500, "internal", "an unexpected error; it is logged under this request_id")
