@@ -138,7 +138,7 @@ class OcrFleetClient:
                     if not response.is_success:
                         response.read()
                         raise _failure(response, call)
-                    feed.opened()
+                    feed.opened(response.headers.get("content-type", ""))
                     for line in response.iter_lines():
                         if (event := feed.take(line)) is not None:
                             yield event
@@ -236,7 +236,7 @@ class AsyncOcrFleetClient:
                     if not response.is_success:
                         await response.aread()
                         raise _failure(response, call)
-                    feed.opened()
+                    feed.opened(response.headers.get("content-type", ""))
                     async for line in response.aiter_lines():
                         if (event := feed.take(line)) is not None:
                             yield event

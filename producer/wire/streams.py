@@ -14,6 +14,8 @@ from producer.patience import Patience
 from producer.wire.calls import POLL_S, Call
 from producer.wire.paths import job_path
 
+_MEDIA_TYPE = "text/event-stream"
+_NOT_OURS = "the events are not those of this service; check its address"
 _PAUSE_S = 0.5  # between streams of a service that answers
 # Bytes sent so far, and in all.
 SendProgress = Callable[[int, int], None]
@@ -73,18 +75,19 @@ class EventFeed:
         """The stream from where the last one ended; what that told of an event by half is forgotten."""
         self._id = self._type = self._data = ""
         self._after_before = self._after
-        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._after} if self._after else {})
+        headers = {"Accept": _MEDIA_TYPE} | ({"Last-Event-ID": self._after} if self._after else {})
         within_s = self._patience.within_s if self._patience else None
         return Call(method="GET", url=self._url, headers=headers, holds_s=POLL_S, within_s=within_s)
 
-    def opened(self) -> None:
-        """The service has begun to answer: it is not away."""
+    def opened(self, media_type: str) -> None:
+        """The service has begun to answer: it is not away. Raises: Unavailable: something else has answered."""
+        if not media_type.startswith(_MEDIA_TYPE):
+            raise Unavailable(_NOT_OURS)
         if self._patience:
             self._patience.put_off(time.monotonic() + self._outage_s)
 
     def take(self, line: str) -> Event | None:
         """The event that a line ends, if it does. After the end of the job there is none. Raises: Unavailable."""
-        self._patience = None
         if line:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -95,13 +98,16 @@ class EventFeed:
                     self._type = value
                 case "data":
                     self._data += value
+                case "":  # it keeps the stream alive
+                    self._patience = None
             return None
         if not self._data:
             return None
         try:
             event = Event(id=self._id, type=self._type, data=json.loads(self._data))
         except ValueError as error:
-            raise Unavailable("the events are not those of this service; check its address") from error
+            raise Unavailable(_NOT_OURS) from error
+        self._patience = None
         self._after, self._type, self._data = self._id, "", ""
         self.is_over = event.type in TERMINAL_EVENTS
         return event

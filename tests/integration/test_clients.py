@@ -104,6 +104,7 @@ class Broken(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         events = [_told("1-0", "job.queued"), _told("2-0", "page.done"), _told("3-0", "job.succeeded")]
         if after is None:

@@ -100,6 +100,24 @@ class Refusing(BaseHTTPRequestHandler):
         pass
 
 
+class Elsewhere(Refusing):
+    """A web site that has a page for every path."""
+
+    def do_GET(self) -> None:
+        self.asked.append(time.monotonic())
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", "16")
+        self.end_headers()
+        self.wfile.write(b"<p>\n: hello\n</p>")
+
+
+@contextmanager
+def elsewhere() -> Iterator[str]:
+    with listening(type("Own", (Elsewhere,), {"asked": []})) as address:
+        yield address
+
+
 @contextmanager
 def refusing() -> Iterator[str]:
     with listening(type("Own", (Refusing,), {"asked": []})) as address:
@@ -107,7 +125,7 @@ def refusing() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("wait", [blocking, awaited, watched])
-@pytest.mark.parametrize("service", [silent, dripping, refusing])
+@pytest.mark.parametrize("service", [silent, dripping, refusing, elsewhere])
 def test_a_wait_ends_with_its_time(service: Service, wait: Wait) -> None:
     with service() as address:
         began = time.monotonic()
@@ -116,7 +134,7 @@ def test_a_wait_ends_with_its_time(service: Service, wait: Wait) -> None:
         assert TIMEOUT_S <= time.monotonic() - began < LATEST_S
 
 
-@pytest.mark.parametrize("service", [silent, refusing])
+@pytest.mark.parametrize("service", [silent, refusing, elsewhere])
 def test_events_are_given_up_when_the_service_is_away_for_longer_than_was_said(
     service: Service,
 ) -> None:

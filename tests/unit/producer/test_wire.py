@@ -212,7 +212,7 @@ def test_pauses_between_streams_grow_while_nothing_is_told() -> None:
     pauses = []
     for _ in range(7):
         feed.call()
-        feed.opened()
+        feed.opened("text/event-stream; charset=utf-8")
         pauses.append(feed.pause_s(Unavailable()))
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
     feed.take(": keep-alive")
