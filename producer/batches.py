@@ -13,11 +13,12 @@ import structlog
 import uuid_utils
 
 from producer.contract import names
+from producer.contract.batches import BATCH_MAX
 from producer.contract.errors import InvalidRequest, OcrFleetError
 from producer.contract.leases import SubmitOutcome, Submitted
 from producer.contract.sources import Remote
 from producer.intake import Intake, Submission
-from producer.remote import check_remote
+from producer.remote import RemoteRules, check_remote, remote_of
 
 _PARALLEL = 16  # a manifest in S3 takes some 20 ms, nearly all of it waiting
 _KEY_MAX = 100
@@ -41,12 +42,7 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
     Raises: the errors of `Intake.accept` and `accept_remote`; `details` names the source.
     """
     key = submission.idempotency_key
-    if key is not None and len(key) > _KEY_MAX:
-        raise InvalidRequest(f"the idempotency key of a batch has at most {_KEY_MAX} signs")
-    for place, source in enumerate(sources):
-        if not isinstance(source, Document):
-            with _named(place):
-                check_remote(source, intake.limits.remote)
+    sources = _checked(sources, key, intake.limits.remote)
     batch_id = _batch_id(submission, sources)
     made: list[Submitted] = []
 
@@ -75,6 +71,24 @@ def accept_batch(intake: Intake, sources: Sequence[Remote | Document], submissio
     for queue in {submitted.ring for submitted in made}:
         intake.ring(queue)
     return batch_id, any(one.outcome is SubmitOutcome.CREATED for one in made)
+
+
+def _checked(sources: Sequence[Remote | Document], key: str | None, rules: RemoteRules) -> Sequence[Remote | Document]:
+    """The sources, once all is said that can be before a job is made. Raises: InvalidRequest, SourceForbidden."""
+    if not 1 <= len(sources) <= BATCH_MAX:
+        raise InvalidRequest(f"sources: a batch has 1 to {BATCH_MAX} of them, not {len(sources)}; split it")
+    if key is not None and len(key) > _KEY_MAX:
+        raise InvalidRequest(f"the idempotency key of a batch has at most {_KEY_MAX} signs")
+    return [_source(place, source, rules) for place, source in enumerate(sources)]
+
+
+def _source(place: int, source: Remote | Document, rules: RemoteRules) -> Remote | Document:
+    if isinstance(source, Document):
+        return source
+    with _named(place):
+        remote = remote_of(source)
+        check_remote(remote, rules)
+    return remote
 
 
 def _take_back(intake: Intake, made: Sequence[Submitted]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
@@ -13,11 +14,17 @@ import httpx
 
 from producer.contract.errors import InvalidRequest, OcrFleetError, Unavailable
 from producer.contract.jobs import Event
+from producer.contract.keys import plain_key
+from producer.patience import in_time
 from producer.wire import verbs
-from producer.wire.calls import TRIES, Answer, Call, Pause, Steps, Stream, error_of
+from producer.wire.calls import Answer, Call, Pause, Steps, Stream, error_of, not_reached
 from producer.wire.streams import EventFeed
 
-_EVENTS_PAUSE_S = 0.5
+# Each wait holds one; httpx's own 100 let the others go without an answer. Half of the files that a process may open.
+_LIMITS = httpx.Limits(max_connections=500, max_keepalive_connections=100)
+_OUTAGE_S = 3600.0  # as long as `wait` waits
+# What RFC 9110 lets be a header's value, less what is no ASCII.
+_HEADER = re.compile(r"([!-~]([ -~\t]*[!-~])?)?")
 _CHUNK_BYTES = 1 << 18
 _WRITE_SERVER = "server: write the address of the HTTP API, --server or OCRFLEET_SERVER, as http://host:8080"
 _P = ParamSpec("_P")
@@ -73,9 +80,9 @@ class _Awaited(Generic[_P, _T]):
 class OcrFleetClient:
     """Submit and follow jobs over HTTP. Safe to share between threads.
 
-    Every method raises the errors of `Producer`, and `Unavailable` when the server cannot be reached. What the server
-    refuses for a while (503, 429), and what it did not answer, is tried three times where that is safe; `wait` tries
-    until its time is over.
+    timeout_s: how long the server may keep silent. Every method raises the errors of `Producer`, and `Unavailable` when
+    the server cannot be reached. What the server refuses for a while (503, 429), and what it did not answer, is tried
+    three times where that is safe; `wait` tries until its time is over, `events` for an hour.
     """
 
     submit = _Blocking(verbs.submit)
@@ -103,8 +110,8 @@ class OcrFleetClient:
     fleet = _Blocking(verbs.fleet)
 
     def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
-        self._server = _Server(server, api_key)
-        self._http = httpx.Client(timeout=timeout_s + verbs.POLL_S, follow_redirects=False)
+        self._server = _Server(server, api_key, timeout_s)
+        self._http = httpx.Client(timeout=timeout_s, limits=_LIMITS, follow_redirects=False)
 
     def __enter__(self) -> Self:
         return self
@@ -117,31 +124,30 @@ class OcrFleetClient:
     def close(self) -> None:
         self._http.close()
 
-    def events(self, job_id: str, *, after: str = "") -> Iterator[Event]:
-        """What happens to the job, as it happens, until it has ended; a stream that breaks off is taken up again.
+    def events(self, job_id: str, *, after: str = "", outage_s: float = _OUTAGE_S) -> Iterator[Event]:
+        """What happens to the job, as it happens, until it has ended: each event once, in order.
 
-        after: the id of the last event that was seen before.
+        A stream that breaks off is taken up again, and a server that is away is tried for `outage_s`. after: the id of
+        the last event that was seen before.
         """
-        feed, left, has_ended = EventFeed(job_id=job_id, after=after), TRIES, False
+        feed = EventFeed(job_id=job_id, after=after, outage_s=outage_s)
         while not feed.is_over:
-            seen = feed.after
+            call, failure = feed.call(), None
             try:
-                with self._http.stream(**self._server.request(feed.call())) as response:
-                    if response.is_error:
+                with self._http.stream(**self._server.request(call, self._http)) as response:
+                    if not response.is_success:
                         response.read()
-                        raise _failure(response, feed)
+                        raise _failure(response, call)
+                    feed.opened(response.headers.get("content-type", ""))
                     for line in response.iter_lines():
                         if (event := feed.take(line)) is not None:
-                            left = TRIES
                             yield event
-                if feed.after == seen:  # of an ended job such a stream has told everything
-                    if has_ended:
-                        return
-                    has_ended = self.status(job_id).status.is_terminal
-            except (httpx.TransportError, OcrFleetError) as error:
-                left = _tries_left(error, left)
+                if feed.is_to_be_looked_up:
+                    feed.looked_up(self.status(job_id))
+            except (httpx.RequestError, OcrFleetError) as error:
+                failure = self._server.failure(error)
             if not feed.is_over:
-                time.sleep(_EVENTS_PAUSE_S)
+                time.sleep(feed.pause_s(failure))
 
     def _run(self, steps: Steps[_T]) -> _T:
         answer: Answer | None = None
@@ -158,16 +164,24 @@ class OcrFleetClient:
                 answer = self._answer(step)
 
     def _answer(self, call: Call) -> Answer:
+        if call.within_s is None:
+            return self._exchange(call)
         try:
-            with self._http.stream(**self._server.request(call)) as response:
+            return in_time(functools.partial(self._exchange, call), within_s=call.within_s)
+        except Unavailable as error:
+            return self._server.no_answer(error)
+
+    def _exchange(self, call: Call) -> Answer:
+        try:
+            with self._http.stream(**self._server.request(call, self._http)) as response:
                 if call.target is None or not response.is_success:
                     response.read()
                     return _answer(response, response.content)
                 for chunk in response.iter_bytes():
                     call.target.write(chunk)
                 return _answer(response, b"")
-        except httpx.TransportError as error:
-            return _no_answer(self._server, error)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            return self._server.no_answer(error)
 
 
 class AsyncOcrFleetClient:
@@ -198,8 +212,8 @@ class AsyncOcrFleetClient:
     fleet = _Awaited(verbs.fleet)
 
     def __init__(self, server: str, *, api_key: str | None = None, timeout_s: float = 30) -> None:
-        self._server = _Server(server, api_key)
-        self._http = httpx.AsyncClient(timeout=timeout_s + verbs.POLL_S, follow_redirects=False)
+        self._server = _Server(server, api_key, timeout_s)
+        self._http = httpx.AsyncClient(timeout=timeout_s, limits=_LIMITS, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -212,28 +226,26 @@ class AsyncOcrFleetClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def events(self, job_id: str, *, after: str = "") -> AsyncIterator[Event]:
-        """What happens to the job, as it happens, until it has ended; a stream that breaks off is taken up again."""
-        feed, left, has_ended = EventFeed(job_id=job_id, after=after), TRIES, False
+    async def events(self, job_id: str, *, after: str = "", outage_s: float = _OUTAGE_S) -> AsyncIterator[Event]:
+        """As those of `OcrFleetClient`."""
+        feed = EventFeed(job_id=job_id, after=after, outage_s=outage_s)
         while not feed.is_over:
-            seen = feed.after
+            call, failure = feed.call(), None
             try:
-                async with self._http.stream(**self._server.request(feed.call())) as response:
-                    if response.is_error:
+                async with self._http.stream(**self._server.request(call, self._http)) as response:
+                    if not response.is_success:
                         await response.aread()
-                        raise _failure(response, feed)
+                        raise _failure(response, call)
+                    feed.opened(response.headers.get("content-type", ""))
                     async for line in response.aiter_lines():
                         if (event := feed.take(line)) is not None:
-                            left = TRIES
                             yield event
-                if feed.after == seen:
-                    if has_ended:
-                        return
-                    has_ended = (await self.status(job_id)).status.is_terminal
-            except (httpx.TransportError, OcrFleetError) as error:
-                left = _tries_left(error, left)
+                if feed.is_to_be_looked_up:
+                    feed.looked_up(await self.status(job_id))
+            except (httpx.RequestError, OcrFleetError) as error:
+                failure = self._server.failure(error)
             if not feed.is_over:
-                await asyncio.sleep(_EVENTS_PAUSE_S)
+                await asyncio.sleep(feed.pause_s(failure))
 
     async def _run(self, steps: Steps[_T]) -> _T:
         answer: Answer | None = None
@@ -250,7 +262,16 @@ class AsyncOcrFleetClient:
                 answer = await self._answer(step)
 
     async def _answer(self, call: Call) -> Answer:
-        request = self._server.request(call)
+        if call.within_s is None:
+            return await self._exchange(call)
+        try:
+            async with asyncio.timeout(call.within_s):
+                return await self._exchange(call)
+        except TimeoutError:
+            return self._server.no_answer(Unavailable(f"no answer within {call.within_s:.1f} s"))
+
+    async def _exchange(self, call: Call) -> Answer:
+        request = self._server.request(call, self._http)
         if call.content is not None:
             request["content"] = _chunks(call.content)
         try:
@@ -261,36 +282,74 @@ class AsyncOcrFleetClient:
                 async for chunk in response.aiter_bytes():
                     call.target.write(chunk)
                 return _answer(response, b"")
-        except httpx.TransportError as error:
-            return _no_answer(self._server, error)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            return self._server.no_answer(error)
 
 
 class _Server:
-    """Where the service is and what opens it."""
+    """Where the service is, what opens it, and how long it may take."""
 
-    def __init__(self, address: str, api_key: str | None) -> None:
-        """Raises: InvalidRequest: that is no address."""
+    def __init__(self, address: str, api_key: str | None, timeout_s: float) -> None:
+        """Raises: InvalidRequest: that is no address, or no key."""
         try:
             url = httpx.URL(address)
         except httpx.InvalidURL as error:
             raise InvalidRequest(f"{_WRITE_SERVER}: {error}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidRequest(_WRITE_SERVER)
-        self.address = address.rstrip("/")
-        self._own = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._address = address.rstrip("/")
+        self._shown = str(url.copy_with(userinfo=b"")).rstrip("/")  # of a password nobody is told
+        self._timeout_s = timeout_s
+        try:
+            self._own = {"Authorization": f"Bearer {plain_key(api_key)}"} if api_key else {}
+        except ValueError as error:
+            raise InvalidRequest(f"api_key: {error}") from None
 
-    def request(self, call: Call) -> dict[str, Any]:
-        """A call as the arguments of httpx. The key goes to the service and to nobody else."""
+    def request(self, call: Call, http: httpx.Client | httpx.AsyncClient) -> dict[str, Any]:
+        """A call as the arguments of httpx. The key goes to the service and to nobody else.
+
+        Raises: InvalidRequest: it cannot be sent.
+        """
+        if http.is_closed:
+            raise InvalidRequest("this client is closed; make another one")
         is_ours = call.url.startswith("/")
+        headers = {**(self._own if is_ours else {}), **call.headers}
+        for name, value in headers.items():
+            if not _HEADER.fullmatch(value):  # which is not shown: it may be a secret
+                raise InvalidRequest(f"{name}: this is no value of a header; write it in ASCII, on one line")
+        for name, param in call.params.items():
+            if isinstance(param, str) and not _is_text(param):
+                raise InvalidRequest(f"{name}: this is no text that can be sent; write it in Unicode")
+        timeout_s = self._timeout_s + call.holds_s
         return {
             "method": call.method,
-            "url": self.address + call.url if is_ours else call.url,
-            "headers": {**(self._own if is_ours else {}), **call.headers},
+            "url": self._address + call.url if is_ours else call.url,
+            "headers": headers,
             "params": call.params or None,
             "json": call.json,
             "files": call.files,
             "content": call.content,
+            "timeout": timeout_s if call.within_s is None else min(timeout_s, call.within_s),
         }
+
+    def no_answer(self, error: Exception) -> Answer:
+        """What stands for the answer that did not come. Raises: InvalidRequest: nothing whole was sent."""
+        if isinstance(error, httpx.LocalProtocolError):
+            # What it says of itself may show a header's value.
+            raise InvalidRequest("this cannot be sent over HTTP; check the values and the document") from None
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.PoolTimeout):
+            reason = f"{_LIMITS.max_connections} calls of this client are on their way; make fewer at once"
+        return Answer(status=0, content=f"{self._shown}: {reason}".encode(errors="replace"))
+
+    def failure(self, error: httpx.RequestError | OcrFleetError) -> OcrFleetError:
+        """Why a stream broke off. Raises: InvalidRequest: nothing whole was sent."""
+        return error if isinstance(error, OcrFleetError) else not_reached(self.no_answer(error))
+
+
+def _is_text(value: str) -> bool:
+    """Not half a character, as a name on disk may be."""
+    return value.encode(errors="replace").decode() == value
 
 
 async def _chunks(stream: Stream) -> AsyncIterator[bytes]:
@@ -303,19 +362,5 @@ def _answer(response: httpx.Response, content: bytes) -> Answer:
     return Answer(status=response.status_code, content=content, headers=headers)
 
 
-def _no_answer(server: _Server, error: httpx.TransportError) -> Answer:
-    return Answer(status=0, content=f"{server.address}: {error or type(error).__name__}".encode())
-
-
-def _failure(response: httpx.Response, feed: EventFeed) -> OcrFleetError:
-    return error_of(_answer(response, response.content), feed.call()) or Unavailable()
-
-
-def _tries_left(error: httpx.TransportError | OcrFleetError, left: int) -> int:
-    """Raises: what cannot be mended by trying again, or was tried often enough."""
-    if isinstance(error, OcrFleetError):
-        if left <= 1 or not error.retryable:
-            raise error
-    elif left <= 1:
-        raise Unavailable(f"the service cannot be reached: {error}") from error
-    return left - 1
+def _failure(response: httpx.Response, call: Call) -> OcrFleetError:
+    return error_of(_answer(response, response.content), call) or Unavailable()

@@ -25,7 +25,7 @@ from producer.contract.webhooks import DeliveryRecord
 from producer.fleet import fleet_view
 from producer.intake import Intake, ProducerLimits, Submission, put_manifest
 from producer.keyring import KeyRing
-from producer.patience import patient
+from producer.patience import patient_look
 from producer.remote import parse_remote
 from producer.requests import parse_request
 from producer.source import opened_source
@@ -160,7 +160,7 @@ class Producer:
         """The job once it is terminal; an interruption is waited out. Raises: NotFound, WaitTimeout, Unavailable."""
         deadline = time.monotonic() + timeout_s
         pause_s = 0.02
-        while not (job := patient(lambda: self.status(job_id), deadline=deadline)).status.is_terminal:
+        while not (job := patient_look(lambda: self.status(job_id), deadline=deadline)).status.is_terminal:
             if time.monotonic() >= deadline:
                 raise WaitTimeout(f"job {job_id} is {job.status} after {timeout_s:g} s; it goes on, wait again")
             time.sleep(pause_s)

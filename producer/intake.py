@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -20,10 +19,10 @@ from producer.contract.models import ModelChoice
 from producer.contract.ports import Doorbell, Jobs, ObjectStore
 from producer.contract.sources import Remote, UploadSource
 from producer.remote import RemoteRules, check_remote, check_upload, source_before
+from producer.requests import check_idempotency_key
 from producer.ringing import ring_or_leave
 from producer.source import inspect_source
 
-_IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 # What a submission that Redis did not answer is told, by whether it has an idempotency key.
 _PERHAPS = {
     True: "the document may have been accepted, and repeating it with the same idempotency key is safe",
@@ -107,8 +106,8 @@ class Intake:
         key = submission.idempotency_key
         if not names.OWNER.fullmatch(submission.tenant.owner):
             raise InvalidRequest("an owner has at most 64 letters, digits, or . - _")
-        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            raise InvalidRequest("an idempotency key has 1 to 128 letters, digits, or . : - _")
+        if key is not None:
+            check_idempotency_key(key)
         if webhook := submission.request.webhook:
             if not self.limits.webhooks_signed:
                 raise InvalidRequest("webhooks are signed: set OCRFLEET_WEBHOOK_SECRET on the service to use them")

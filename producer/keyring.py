@@ -56,9 +56,11 @@ class KeyRing:
 
     def revoke(self, key_id: str) -> None:
         """From now on the key is refused, and nothing brings it back. Safe to repeat. Raises: NotFound."""
-        was_stored = bool(names.KEY_ID.fullmatch(key_id)) and self._objects.delete(names.api_key_key(key_id)) > 0
+        if not names.KEY_ID.fullmatch(key_id):  # not shown: it may be the key itself
+            raise NotFound("that is not the id of a key; list them with `ocrfleet keys list`")
+        was_stored = self._objects.delete(names.api_key_key(key_id)) > 0
         if not self._keys.remove(key_id) and not was_stored:
-            raise NotFound(f"there is no key {key_id[:64]!r}; list them with `ocrfleet keys list`")
+            raise NotFound(f"there is no key {key_id!r}; list them with `ocrfleet keys list`")
 
     def restore(self) -> int:
         """Put back the keys that Redis has lost; how many. Safe to repeat, and while keys are made and revoked."""

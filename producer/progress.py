@@ -20,9 +20,9 @@ from rich.progress import (
 
 from producer.contract.errors import OcrFleetError, WaitTimeout
 from producer.contract.jobs import Job
-from producer.patience import patient
+from producer.patience import patient_look
 
-_POLL_S = 0.1
+_POLL_FIRST_S, _POLL_MAX_S = 0.1, 0.5
 
 
 class Follows(Protocol):
@@ -39,22 +39,24 @@ class Watch:
         self._service = service
         self.jobs = list(jobs)
 
-    def follow(self, titles: Sequence[str], *, timeout_s: float, quiet: bool) -> list[Job]:
+    def follow(self, titles: Sequence[str], *, timeout_s: float, quiet: bool, began: float | None = None) -> list[Job]:
         """Show the jobs until all have ended; the jobs as they ended.
 
-        A service that does not answer is asked until the time is over. Raises: WaitTimeout, Unavailable.
+        began: when the time began, in monotonic seconds; None: now. A service that does not answer is asked until the
+        time is over. Raises: WaitTimeout, Unavailable.
         """
-        deadline = time.monotonic() + timeout_s
+        deadline = (time.monotonic() if began is None else began) + timeout_s
         with _bars(quiet) as bars:
             tasks = [
                 bars.add_task(title, total=None, state=job.status) for title, job in zip(titles, self.jobs, strict=True)
             ]
+            pause_s = _POLL_FIRST_S
             while True:
                 for place, task in enumerate(tasks):
                     if not self.jobs[place].status.is_terminal:
                         told = partial(_tell, bars, task)
                         ask = partial(self._service.status, self.jobs[place].id)
-                        self.jobs[place] = patient(ask, deadline=deadline, meanwhile=told)
+                        self.jobs[place] = patient_look(ask, deadline=deadline, meanwhile=told)
                     _update(bars, task, self.jobs[place])
                 waiting = [job for job in self.jobs if not job.status.is_terminal]
                 if not waiting:
@@ -64,7 +66,8 @@ class Watch:
                         f"{len(waiting)} of {len(self.jobs)} jobs have not ended after {timeout_s:g} s; "
                         "they go on, wait again"
                     )
-                time.sleep(_POLL_S)
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, _POLL_MAX_S)
 
 
 def _bars(quiet: bool) -> Progress:

@@ -83,6 +83,18 @@ def parse_remote(text: str) -> UrlSource | S3Source | None:
     return None
 
 
+def remote_of(source: object) -> Remote:
+    """A source as it is, or its address as text. source: whatever a caller gave. Raises: InvalidRequest: neither."""
+    if isinstance(source, UrlSource | S3Source | UploadSource):
+        return source
+    remote = parse_remote(source) if isinstance(source, str) else None
+    if remote is None:
+        raise InvalidRequest(
+            "sources: give an address, https:// or s3://, or what `upload` answers; submit documents one by one"
+        )
+    return remote
+
+
 def source_before(remote: Remote) -> SourceInfo:
     """What is known of a document before it is fetched: how it might be called."""
     match remote:

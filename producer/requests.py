@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -13,6 +14,7 @@ from producer.contract.jobs import JobRequest
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_IDEMPOTENCY_KEY = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -27,6 +29,12 @@ def parsed(model: type[_Model], fields: Mapping[str, object]) -> _Model:
         return model.model_validate(fields)
     except ValidationError as error:
         raise invalid_request(error, model) from error
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raises: InvalidRequest."""
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest("an idempotency key has 1 to 128 letters, digits, or . : - _")
 
 
 def invalid_request(error: ValidationError, model: type[BaseModel] = JobRequest) -> InvalidRequest:

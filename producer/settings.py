@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from producer.contract.errors import InvalidRequest
 from producer.contract.jobs import DAY_S
+from producer.contract.keys import plain_key
 from producer.contract.models import ProfileName
 from producer.webhook_secret import signers_of
 
@@ -128,6 +129,11 @@ class Settings(CheckedSettings):
     )
     otlp_endpoint: str | None = Field(None, description="Traces of jobs go to this collector, OTLP over HTTP")
     log_format: str = Field("console", pattern="^(console|json)$", description="`console` or `json`")
+
+    @field_validator("api_key")
+    @classmethod
+    def _api_key_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(plain_key(value.get_secret_value()))
 
     @field_validator("webhook_secret")
     @classmethod

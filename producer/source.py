@@ -37,13 +37,15 @@ _PDF_HEADER_WITHIN = 1024  # ISO 32000-1, annex H: readers accept the header thi
 
 @contextmanager
 def opened_source(source: str | Path | bytes | BinaryIO) -> Iterator[BinaryIO]:
-    """A document given as path, bytes or stream, as a stream. Raises: InvalidRequest for an unreadable path."""
+    """A document given as path, bytes or stream, as a stream. Raises: InvalidRequest for what cannot be read twice."""
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):
         with _opened(source) as stream:
+            _check_stream(stream, called=f"{source}: ")
             yield stream
     else:
+        _check_stream(source)
         yield source
 
 
@@ -55,6 +57,21 @@ def _opened(source: str | Path) -> BinaryIO:
         raise InvalidRequest(f"{source}: is a folder; name the documents in it, such as {source}/*.pdf") from error
     except OSError as error:
         raise InvalidRequest(f"{source}: cannot be read: {error.strerror}") from error
+
+
+def _check_stream(stream: object, called: str = "the stream ") -> None:
+    """It is read once to measure it and once to send it. stream: whatever a caller gave. Raises: InvalidRequest."""
+    if isinstance(stream, io.TextIOBase):
+        raise InvalidRequest("the stream is open as text; open it with mode 'rb'")
+    if not hasattr(stream, "read") or not hasattr(stream, "seek"):
+        raise InvalidRequest(
+            f"a document is a path, its bytes, a seekable stream or an address, not {type(stream).__name__}; give one"
+        )
+    if getattr(stream, "closed", False):
+        raise InvalidRequest("the stream is closed; give one that is open")
+    can_seek = getattr(stream, "seekable", None)
+    if can_seek is not None and not can_seek():
+        raise InvalidRequest(f"{called}cannot be read twice, as a pipe cannot; give its bytes, or write them to a file")
 
 
 def inspect_source(stream: BinaryIO, *, filename: str | None, max_bytes: int) -> SourceInfo:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFleetError, RateLimited, Unauthorized
+from producer.contract.errors import InvalidRequest, JobFailed, NotFound, OcrFleetError, Unauthorized
 from producer.requests import in_words
 
 _JOB_FAILED_STATUS = {"cancelled": 409, "expired": 410}
@@ -26,7 +26,7 @@ def answer_of(error: OcrFleetError, request: Request) -> JSONResponse:
     status = _JOB_FAILED_STATUS.get(error.code, 409) if isinstance(error, JobFailed) else error.http_status
     answer = _answer(request, status, error.code, error.message, error.details)
     if error.retryable:
-        wait_s = error.retry_after_s if isinstance(error, RateLimited) else _RETRY_AFTER_S
+        wait_s = error.retry_after_s or _RETRY_AFTER_S
         answer.headers["Retry-After"] = str(max(1, math.ceil(wait_s)))
     if isinstance(error, Unauthorized):
         answer.headers["WWW-Authenticate"] = "Bearer"
@@ -57,6 +57,14 @@ async def http_error(request: Request, error: HTTPException) -> Response:
     answer = _answer(request, status, InvalidRequest.code, str(error.detail))
     answer.headers.update(error.headers or {})
     return answer
+
+
+async def caller_gone(request: Request, error: Exception) -> Response:
+    """Who went away while the body came: nobody reads this answer, and nothing is wrong here."""
+    _log.info("caller_gone", path=request.url.path, request_id=_request_id(request))
+    return _answer(
+        request, _BAD_REQUEST, InvalidRequest.code, "the request has ended before its body had; send it again"
+    )
 
 
 async def unknown_error(request: Request, error: Exception) -> Response:

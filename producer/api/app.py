@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from producer.api import answers
 from producer.api.body_limit import BodyLimit
@@ -54,6 +55,7 @@ def create_app(producer: Producer, settings: Settings) -> FastAPI:
     app.exception_handler(OcrFleetError)(answers.known_error)
     app.exception_handler(RequestValidationError)(answers.validation_error)
     app.exception_handler(HTTPException)(answers.http_error)
+    app.exception_handler(ClientDisconnect)(answers.caller_gone)
     app.exception_handler(Exception)(answers.unknown_error)
     # The last that is added is the outermost. A document may be sent with a request part and the edges of multipart.
     app.add_middleware(BodyLimit, max_bytes=settings.max_file_bytes + MIB, max_json_bytes=settings.max_json_bytes)

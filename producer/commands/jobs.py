@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ from producer.commands.service import AsJson, JobId, OfOwner, Server, TimeoutS, 
 from producer.commands.show import leave_by_state, show, show_list
 from producer.contract.jobs import JobState
 from producer.contract.listing import PAGE_MAX
+from producer.patience import GRACE_S, in_time
 from producer.progress import Watch
 
 
@@ -24,7 +27,9 @@ def wait(job: JobId, timeout: TimeoutS = 3600, server: Server = None, as_json: A
     """Wait until a job has ended."""
     with service(server, as_json) as found:
         # A service that is not there at all is told at once; one that goes away meanwhile is waited for.
-        ended = Watch(found, [found.status(job)]).follow([job], timeout_s=timeout, quiet=as_json)
+        began = time.monotonic()
+        first = in_time(partial(found.status, job), within_s=timeout + GRACE_S)
+        ended = Watch(found, [first]).follow([job], timeout_s=timeout, quiet=as_json, began=began)
         show(ended, as_json)
         leave_by_state(ended)
 

@@ -30,15 +30,25 @@ from typing import ClassVar
 
 
 class OcrFleetError(Exception):
-    """OCRFleet could not do what was asked."""
+    """OCRFleet could not do what was asked.
+
+    retry_after_s: after which time the service wants to be asked again; None: it did not say.
+    """
 
     code: str = "internal"
     http_status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str | None = None, *, details: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, object] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
         self.details = details or {}
+        self.retry_after_s = retry_after_s
         super().__init__(self.message)
 
 
@@ -136,12 +146,16 @@ class RateLimited(OcrFleetError):
     code = "rate_limited"
     http_status = 429
     retryable = True
+    retry_after_s: float
 
     def __init__(
-        self, message: str | None = None, *, retry_after_s: float = 2, details: dict[str, object] | None = None
+        self,
+        message: str | None = None,
+        *,
+        details: dict[str, object] | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, details=details)
-        self.retry_after_s = retry_after_s
+        super().__init__(message, details=details, retry_after_s=2.0 if retry_after_s is None else retry_after_s)
 
 
 class Unavailable(OcrFleetError):

@@ -104,7 +104,11 @@ class JobRequest(Strict):
 
     @field_validator("metadata")
     @classmethod
-    def _metadata_is_small(cls, value: dict[str, object]) -> dict[str, object]:
+    def _metadata_is_small_json(cls, value: dict[str, object]) -> dict[str, object]:
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError("it cannot be written as JSON; give texts, numbers, lists and objects of them") from error
         size = len(json.dumps(value).encode())
         if size > METADATA_MAX_BYTES:
             raise ValueError(f"{size} bytes as JSON; at most {METADATA_MAX_BYTES} are kept")

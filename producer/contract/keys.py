@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +19,19 @@ Owner = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$"),
     worded("an owner has at most 64 letters, digits, or . - _"),
 ]
+
+_PRINTABLE = re.compile(r"[ -~]+")
+
+
+def plain_key(text: str) -> str:
+    """A key as it was copied or read from a file, without the white space around it.
+
+    Raises: ValueError, which does not show it: no header can carry it.
+    """
+    key = text.strip()
+    if not _PRINTABLE.fullmatch(key):
+        raise ValueError("a key is one line of ASCII letters, digits and signs; write it as it was made")
+    return key
 
 
 _OWNER: TypeAdapter[str] = TypeAdapter(Owner)

@@ -30,7 +30,8 @@ class JobsPage:
 
 
 def parse_states(names: Sequence[JobState | str]) -> tuple[JobState, ...]:
-    """The states of these names, once each. Raises: InvalidRequest."""
+    """The states of these names, or of one name, once each. Raises: InvalidRequest."""
+    names = (names,) if isinstance(names, str) else names
     try:
         return tuple(dict.fromkeys(JobState(name) for name in names))
     except ValueError as error:

@@ -16,18 +16,30 @@ from producer.contract.batches import Batch
 from producer.contract.fleet import FleetView
 from producer.contract.jobs import DeadLetter, Job, JobList, JobRequest, JobState
 from producer.contract.keys import CreatedKey, KeyList, KeyRequest
+from producer.contract.listing import parse_states
 from producer.contract.results import DocumentResult, PageResult
 from producer.contract.sources import RemoteSource, Upload, UploadSource
 from producer.contract.webhooks import DeliveryRecord
 from producer.patience import Patience
-from producer.remote import parse_remote
-from producer.requests import parse_request
+from producer.remote import parse_remote, remote_of
+from producer.requests import check_idempotency_key, parse_request
 from producer.source import opened_source
-from producer.wire.calls import Answer, Call, Param, Part, Pause, Steps, parsed, send
+from producer.wire.calls import POLL_S, Answer, Call, Param, Part, Pause, Steps, parsed, send
+from producer.wire.paths import (
+    batch_path,
+    checked_job_id,
+    dead_letter_path,
+    delivery_path,
+    file_path,
+    job_path,
+    key_path,
+    page_path,
+)
 from producer.wire.streams import Counted, SendProgress
 
+_KEY_HEADER, _IDEMPOTENCY_KEY = "Idempotency-Key", "idempotency_key"
 _BYTES = "application/octet-stream"
-POLL_S = 20.0  # one long poll; below the idle timeouts of common proxies
+_STORING_S = 20.0  # what is sent is stored before it is answered
 Source = str | Path | bytes | BinaryIO | RemoteSource
 
 
@@ -51,21 +63,23 @@ def submit(
     """Send one document: a path, its bytes, a seekable stream, or an address (`https://`, `s3://`).
 
     The `request`, or its fields by name. progress: told of the bytes sent and their number. Without an idempotency key
-    one is made up, so that a submission whose answer was lost can be repeated.
+    one is made up, so that a submission whose answer was lost can be repeated; an error that passes has it among its
+    details, as `idempotency_key`.
     """
     asked = (request or parse_request(fields)).model_dump_json(exclude_defaults=True)
-    headers = {"Idempotency-Key": idempotency_key or uuid_utils.uuid4().hex}
+    headers = _idempotency(idempotency_key)
     if isinstance(source, str):
         source = parse_remote(source) or source
     if isinstance(source, RemoteSource):
         return (yield from _submit_remote(source, asked, headers))
-    filename = filename or _name_of(source)
+    filename = _name_of(source, filename)
     with opened_source(source) as stream:
         files: dict[str, Part] = {
             "file": (filename or "document", Counted(stream, progress), "application/octet-stream"),
             "request": (None, asked, "application/json"),
         }
-        answer = yield from send(Call(method="POST", url="/v1/jobs", files=files, headers=headers))
+        call = Call(method="POST", url="/v1/jobs", files=files, headers=headers, holds_s=_STORING_S)
+        answer = yield from _send_repeatable(call)
     return parsed(Job, answer.content)
 
 
@@ -73,50 +87,63 @@ def upload(
     source: str | Path | bytes | BinaryIO, *, filename: str | None = None, progress: SendProgress | None = None
 ) -> Steps[UploadSource]:
     """Send a large document to the object store, and get the source to submit it as."""
-    filename = filename or _name_of(source)
-    answer = yield from send(Call(method="POST", url="/v1/uploads"))
-    place = parsed(Upload, answer.content)
+    filename = _name_of(source, filename)
     with opened_source(source) as stream:
+        place = parsed(Upload, (yield from send(Call(method="POST", url="/v1/uploads"))).content)
         content = Counted(stream, progress)
         headers = {"Content-Type": _BYTES, "Content-Length": str(content.size_bytes)} | place.headers
-        yield from send(Call(method=place.method, url=place.url, headers=headers, content=content))
+        call = Call(method=place.method, url=place.url, headers=headers, content=content, holds_s=_STORING_S)
+        yield from send(call)
     return UploadSource(upload_id=place.upload_id, filename=filename)
 
 
 def submit_batch(
-    sources: Sequence[RemoteSource],
+    sources: Sequence[RemoteSource | str],
     request: JobRequest | None = None,
     *,
     idempotency_key: str | None = None,
     **fields: object,
 ) -> Steps[Batch]:
-    """A job of each source, up to 10,000, all or none."""
+    """A job of each source or address, up to 10,000, all or none.
+
+    With an idempotency key those that were made stay when one is refused, and the same call goes on where it was.
+    Without one it is not sent again when its answer was lost: look for its jobs first.
+    """
     asked = (request or parse_request(fields)).model_dump(mode="json", exclude_defaults=True)
-    body = asked | {"sources": [source.model_dump(mode="json") for source in sources]}
-    headers = {"Idempotency-Key": idempotency_key or uuid_utils.uuid4().hex}
-    answer = yield from send(Call(method="POST", url="/v1/batches", json=body, headers=headers))
+    body = asked | {"sources": [remote_of(source).model_dump(mode="json") for source in sources]}
+    # None is made up: under a key a batch that is refused stays in part.
+    headers = _idempotency(idempotency_key) if idempotency_key else {}
+    is_safe = bool(headers)
+    call = Call(method="POST", url="/v1/batches", json=body, headers=headers, holds_s=_STORING_S, is_safe=is_safe)
+    answer = yield from send(call)
     return parsed(Batch, answer.content)
 
 
 def batch(batch_id: str) -> Steps[Batch]:
     """How far the jobs of a batch are."""
-    return parsed(Batch, (yield from _get(f"/v1/batches/{batch_id}")).content)
+    return parsed(Batch, (yield from _get(batch_path(batch_id))).content)
 
 
 def status(job_id: str) -> Steps[Job]:
     """The job as it is now."""
-    return parsed(Job, (yield from _get(f"/v1/jobs/{job_id}")).content)
+    return parsed(Job, (yield from _get(job_path(job_id))).content)
 
 
 def wait(job_id: str, *, timeout_s: float = 3600) -> Steps[Job]:
-    """The job once it is terminal; an interruption is waited out. Raises: WaitTimeout, Unavailable."""
+    """The job once it is terminal; an interruption is waited out. Raises: WaitTimeout, Unavailable, in this time."""
     deadline = time.monotonic() + timeout_s
     patience = Patience(deadline)
     while True:
         poll_s = max(0.0, min(POLL_S, deadline - time.monotonic()))
+        look = Call(
+            method="GET",
+            url=job_path(job_id),
+            params={"wait": poll_s},
+            holds_s=poll_s,
+            within_s=patience.within_s,
+        )
         try:
-            answer = yield from _get(f"/v1/jobs/{job_id}", wait=poll_s)
-            job = parsed(Job, answer.content)
+            job = parsed(Job, (yield from send(look, tries=1)).content)
         except errors.OcrFleetError as error:
             yield Pause(seconds=patience.pause_s(error))
             continue
@@ -140,7 +167,7 @@ def jobs(
 
     owner: whose; None: those of the key's own. Raises: Forbidden: another's are for admins.
     """
-    wanted: dict[str, Param] = {"status": [str(one) for one in status], "limit": limit}
+    wanted: dict[str, Param] = {"status": [str(one) for one in parse_states(status)], "limit": limit}
     chosen = {"tag": tag, "batch": batch, "owner": owner, "cursor": cursor}
     wanted |= {name: value for name, value in chosen.items() if value is not None}
     return parsed(JobList, (yield from _get("/v1/jobs", **wanted)).content)
@@ -148,23 +175,23 @@ def jobs(
 
 def cancel(job_id: str) -> Steps[Job]:
     """Stop the job; one that has ended stays as it is."""
-    return parsed(Job, (yield from send(Call(method="POST", url=f"/v1/jobs/{job_id}/cancel"))).content)
+    return parsed(Job, (yield from send(Call(method="POST", url=f"{job_path(job_id)}/cancel"))).content)
 
 
 def retry(job_id: str) -> Steps[Job]:
     """Run an ended job again: the pages that failed, or the whole."""
-    call = Call(method="POST", url=f"/v1/jobs/{job_id}/retry", is_safe=False)
+    call = Call(method="POST", url=f"{job_path(job_id)}/retry", is_safe=False)
     return parsed(Job, (yield from send(call)).content)
 
 
 def delete(job_id: str) -> Steps[None]:
     """Delete the job with everything that was stored for it."""
-    yield from send(Call(method="DELETE", url=f"/v1/jobs/{job_id}", is_safe=False))
+    yield from send(Call(method="DELETE", url=job_path(job_id), is_safe=False))
 
 
 def result(job_id: str) -> Steps[bytes]:
     """The document result as JSON."""
-    return (yield from _get(f"/v1/jobs/{job_id}/result")).content
+    return (yield from _get(f"{job_path(job_id)}/result")).content
 
 
 def document(job_id: str) -> Steps[DocumentResult]:
@@ -174,21 +201,21 @@ def document(job_id: str) -> Steps[DocumentResult]:
 
 def page(job_id: str, page: int) -> Steps[bytes]:
     """One page's JSON, as soon as it is done; pages count from 1."""
-    return (yield from _get(f"/v1/jobs/{job_id}/pages/{page}")).content
+    return (yield from _get(page_path(job_id, page))).content
 
 
 def page_result(job_id: str, page: int) -> Steps[PageResult]:
     """One page, as soon as it is done; pages count from 1."""
-    answer = yield from _get(f"/v1/jobs/{job_id}/pages/{page}")
+    answer = yield from _get(page_path(job_id, page))
     return parsed(PageResult, answer.content)
 
 
 def download(job_id: str, name: str, target: Path) -> Steps[None]:
     """Write a result file to `target`, whole or not at all, following one redirect to the object store."""
+    at = file_path(job_id, name)
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         with unfinished.open("wb") as file:
-            at = f"/v1/jobs/{job_id}/files/{name}"
             answer = yield from send(Call(method="GET", url=at, target=file, leads_on=True))
             if answer.status >= 300:
                 # The presigned address carries its own right to read; our key is not sent to the store.
@@ -207,18 +234,18 @@ def dead_letters(*, limit: int = 100, owner: str | None = None) -> Steps[list[Jo
 
 def dead_letter(job_id: str) -> Steps[DeadLetter]:
     """One job with the error of each of its failed pages."""
-    return parsed(DeadLetter, (yield from _get(f"/v1/dead-letters/{job_id}")).content)
+    return parsed(DeadLetter, (yield from _get(dead_letter_path(job_id))).content)
 
 
 def deliveries(job_id: str) -> Steps[list[DeliveryRecord]]:
     """The webhook deliveries of a job, oldest first."""
-    answer = yield from _get("/v1/webhook-deliveries", job_id=job_id)
+    answer = yield from _get("/v1/webhook-deliveries", job_id=checked_job_id(job_id))
     return parsed(_Deliveries, answer.content).deliveries
 
 
 def redeliver(event_id: str) -> Steps[DeliveryRecord]:
     """Deliver a webhook again, now."""
-    answer = yield from send(Call(method="POST", url=f"/v1/webhook-deliveries/{event_id}/redeliver"))
+    answer = yield from send(Call(method="POST", url=f"{delivery_path(event_id)}/redeliver"))
     return parsed(DeliveryRecord, answer.content)
 
 
@@ -236,7 +263,7 @@ def list_keys() -> Steps[KeyList]:
 
 def revoke_key(key_id: str) -> Steps[None]:
     """From now on the API key is refused."""
-    yield from send(Call(method="DELETE", url=f"/v1/keys/{key_id}", is_safe=False))
+    yield from send(Call(method="DELETE", url=key_path(key_id), is_safe=False))
 
 
 def fleet() -> Steps[FleetView]:
@@ -244,15 +271,33 @@ def fleet() -> Steps[FleetView]:
     return parsed(FleetView, (yield from _get("/v1/fleet")).content)
 
 
-def _name_of(source: object) -> str | None:
+def _name_of(source: object, filename: str | None) -> str | None:
     """What a file is called, as text: a name on disk need not be any."""
-    return Path(source).name.encode(errors="replace").decode() if isinstance(source, str | Path) else None
+    name = filename or (Path(source).name if isinstance(source, str | Path) else None)
+    return name and name.encode(errors="replace").decode()
+
+
+def _idempotency(key: str | None) -> dict[str, str]:
+    """The header of a key, or of one that is made up. Raises: InvalidRequest."""
+    if key:
+        check_idempotency_key(key)
+    return {_KEY_HEADER: key or uuid_utils.uuid4().hex}
 
 
 def _submit_remote(remote: RemoteSource, asked: str, headers: dict[str, str]) -> Steps[Job]:
     body = json.loads(asked) | {"source": remote.model_dump(mode="json")}
-    answer = yield from send(Call(method="POST", url="/v1/jobs", json=body, headers=headers))
-    return parsed(Job, answer.content)
+    call = Call(method="POST", url="/v1/jobs", json=body, headers=headers, holds_s=_STORING_S)
+    return parsed(Job, (yield from _send_repeatable(call)).content)
+
+
+def _send_repeatable(call: Call) -> Steps[Answer]:
+    """`send` with the key in the details of an error: with it the caller can repeat what may have been done."""
+    try:
+        return (yield from send(call))
+    except errors.OcrFleetError as error:
+        if error.retryable:
+            error.details[_IDEMPOTENCY_KEY] = call.headers[_KEY_HEADER]
+        raise
 
 
 def _get(path: str, **params: Param) -> Steps[Answer]:

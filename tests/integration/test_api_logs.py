@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 import redis
+from structlog.testing import capture_logs
 
 from producer.backends.redis_store.connection import job_key
+from tests.servers.process import wait_until
 
 KEY = "key" + "of-a-caller"
 
@@ -43,3 +46,15 @@ def test_an_unexpected_error_is_one_line_for_machines_without_what_was_sent(redi
     [failed] = [line for line in told if line["event"] == "request_failed"]
     assert "ResponseError" in failed["exception"]
     assert KEY not in text
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/batches"])
+def test_a_caller_that_goes_away_in_the_middle_of_a_document_is_no_error(server: str, path: str) -> None:
+    port = int(server.rpartition(":")[2])
+    kind = "application/json" if path == "/v1/batches" else "multipart/form-data; boundary=b"
+    with capture_logs() as told:
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 900\r\n\r\n--b"
+            caller.sendall(head.encode())
+        wait_until(lambda: bool(told), lambda: "nothing was told", timeout_s=10)
+    assert [(line["event"], line["log_level"]) for line in told] == [("caller_gone", "info")]

@@ -18,8 +18,9 @@ from standardwebhooks import Webhook
 from producer import AsyncOcrFleetClient, OcrFleetClient, verify_webhook
 from producer.backends.memory_objects import MemoryObjectStore
 from producer.backends.redis_store import RedisJobStore
-from producer.contract.errors import NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
+from producer.contract.errors import InvalidRequest, NotFound, SourceForbidden, Unauthorized, Unavailable, WaitTimeout
 from producer.contract.jobs import JobState
+from producer.contract.sources import UploadSource
 from producer.contract.webhooks import event_body
 from producer.wire import verbs
 from producer.wire.calls import TRIES, Answer, Call
@@ -88,6 +89,53 @@ def test_events_resume_after_the_one_that_was_seen(
     assert list(client.events(job.id, after=events[-1].id)) == []
     with pytest.raises(NotFound):
         next(client.events("0" * 32))
+
+
+class Broken(BaseHTTPRequestHandler):
+    """A service that is away between two streams of a job's events, the first of which breaks off within one."""
+
+    away: int
+    asked_after: list[str | None]
+
+    def do_GET(self) -> None:
+        after = self.headers.get("Last-Event-ID")
+        self.asked_after.append(after)
+        if after is not None and len(self.asked_after) <= self.away:
+            self.close_connection = True
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        events = [_told("1-0", "job.queued"), _told("2-0", "page.done"), _told("3-0", "job.succeeded")]
+        if after is None:
+            self.wfile.write(events[0] + events[1][:-3])
+        else:
+            self.wfile.write(b"".join(events[1:]))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _told(id_: str, type_: str) -> bytes:
+    return f'id: {id_}\nevent: {type_}\ndata: {{"page": 1}}\n\n'.encode()
+
+
+def test_events_outlive_an_outage_and_tell_each_event_once() -> None:
+    asked_after: list[str | None] = []
+    handler = type("Planned", (Broken,), {"away": 6, "asked_after": asked_after})
+    with listening(handler) as address, OcrFleetClient(address) as client:
+        assert [event.id for event in client.events("0" * 32)] == ["1-0", "2-0", "3-0"]
+    assert asked_after == [None, *["1-0"] * 6]
+
+
+def test_awaited_events_outlive_an_outage_and_tell_each_event_once() -> None:
+    async def follow() -> list[str]:
+        async with AsyncOcrFleetClient(address) as client:
+            return [event.id async for event in client.events("0" * 32)]
+
+    handler = type("Planned", (Broken,), {"away": 6, "asked_after": []})
+    with listening(handler) as address:
+        assert asyncio.run(follow()) == ["1-0", "2-0", "3-0"]
 
 
 class Flaky(BaseHTTPRequestHandler):
@@ -178,10 +226,47 @@ def test_a_submission_is_repeated_whole_and_under_the_same_key() -> None:
     assert all(PNG in body for _, body in got)
 
 
+def test_an_error_that_passes_names_the_key_under_which_a_submission_may_have_been_accepted() -> None:
+    with flaky(0, 503, 503) as (address, got), OcrFleetClient(address) as client:
+        with pytest.raises(Unavailable) as away:
+            client.submit(PNG)
+        assert away.value.details == {"idempotency_key": got[0][0]}
+
+
+def test_a_batch_that_is_refused_leaves_no_job(client: OcrFleetClient) -> None:
+    there, missing = client.upload(PNG), UploadSource(upload_id="0" * 32)
+    with pytest.raises(InvalidRequest):
+        client.submit_batch([there, missing])
+    assert client.jobs().jobs == ()
+
+
+def test_a_batch_without_a_key_is_not_repeated_without_an_answer_and_with_one_it_is() -> None:
+    for key, tries in ((None, 1), ("k", TRIES)):
+        with flaky(0, 0, 0) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
+            client.submit_batch(["https://documents.example/a.png"], idempotency_key=key)
+        assert len(got) == tries
+
+
 def test_what_may_not_be_done_twice_is_not_repeated_without_an_answer() -> None:
     with flaky(0, 200) as (address, got), OcrFleetClient(address) as client, pytest.raises(Unavailable):
         client.retry("0" * 32)
     assert len(got) == 1
+
+
+class Shrinking(io.BytesIO):
+    """A document of which half is gone when it is sent."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        chunk = super().read(size)
+        return chunk[: len(chunk) // 2]
+
+
+def test_a_document_that_changes_while_it_is_sent_is_not_taken_for_a_service_that_is_away(
+    client: OcrFleetClient,
+) -> None:
+    for send in (client.submit, client.upload):
+        with pytest.raises(InvalidRequest, match="changed"):
+            send(Shrinking(PNG))
 
 
 def test_a_receiver_verifies_a_webhook(

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from producer import OcrFleetClient, connect
 from producer.contract.errors import OcrFleetError
+from producer.contract.jobs import JobRequest
 from producer.direct import Producer
 from producer.settings import Settings, load_settings
 from tests.integration.serving import PNG, serving
@@ -119,6 +120,15 @@ MISTAKES: list[Mistake] = [
         4,
     ),
     ("not_found", lambda s: s.revoke_key("x"), ["keys", "revoke", "x"], "DELETE", "/v1/keys/x", None, 4),
+    (
+        "invalid_request",
+        lambda s: s.submit(PNG, idempotency_key="a\nb"),
+        ["submit", "page.png", "--idempotency-key", "a\nb"],
+        "POST",
+        "/v1/jobs",
+        sent(idempotency_key="a\nb"),
+        2,
+    ),
     ("invalid_request", lambda s: s.jobs(cursor="x"), ["list", "--cursor", "x"], "GET", "/v1/jobs?cursor=x", None, 2),
 ]
 NAMES = [f"{code}-{' '.join(command)[:40]}" for code, _, command, *_ in MISTAKES]
@@ -171,6 +181,31 @@ def test_what_is_wrong_with_a_request_is_said_in_the_same_words_everywhere(
         }
     assert len(told) == 1
     assert "use_doc_unwarping" in told.pop()
+
+
+@pytest.mark.parametrize(
+    ("code", "ask"),
+    [
+        ("not_found", lambda s: s.batch("../fleet")),
+        ("not_found", lambda s: s.redeliver("../fleet")),
+        ("not_found", lambda s: s.deliveries("../fleet")),
+        ("not_found", lambda s: s.download("../fleet", "result.json", Path("nowhere"))),
+        ("not_found", lambda s: s.download(UNKNOWN, "../result.json", Path("nowhere"))),
+        ("invalid_request", lambda s: s.jobs(status="done")),
+        ("invalid_request", lambda s: s.submit(None)),
+        ("invalid_request", lambda s: s.submit_batch([], JobRequest())),
+        ("invalid_request", lambda s: s.submit_batch([None], JobRequest())),
+        ("invalid_request", lambda s: s.submit_batch(["page.png"], JobRequest())),
+        ("source_forbidden", lambda s: s.submit_batch(["https://example.org/a", "s3://secrets/a"], JobRequest())),
+        ("invalid_request", lambda s: s.submit(PNG, metadata={"a": "\udcff"})),
+        ("invalid_request", lambda s: s.submit(PNG, metadata={"a": object()})),
+    ],
+)
+def test_what_no_command_asks_has_the_same_code_over_http_as_straight(
+    straight: Producer, settings: Settings, code: str, ask: Callable[[Service], object]
+) -> None:
+    with serving(straight, settings) as address, OcrFleetClient(address) as client:
+        assert [_code(ask, service) for service in (straight, client)] == [code, code]
 
 
 def _codes(mistake: Mistake, straight: Producer, client: OcrFleetClient, address: str) -> dict[str, object]:

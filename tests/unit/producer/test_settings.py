@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from producer.connect import addresses
 from producer.contract.errors import Unavailable
+from producer.exit_codes import ExitCode
 from producer.settings import RUNTIME_FILE, load_settings
 from workers.cli import app
 from workers.settings import WorkerSettings
@@ -103,3 +104,21 @@ def test_half_an_address_is_named(data_dir: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OCRFLEET_STORE_URL", data_dir.as_uri())
     with pytest.raises(Unavailable, match="OCRFLEET_STORE_URL is set and OCRFLEET_REDIS_URL is not"):
         addresses(load_settings())
+
+
+def test_a_key_is_read_without_the_line_end_that_a_file_puts_behind_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCRFLEET_API_KEY", "secretkey123\n")
+    assert load_settings().api_key == SecretStr("secretkey123")
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "secret\nkey", " \n"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OCRFLEET_API_KEY", key)
+    done = CliRunner().invoke(app, ["fleet"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "error [invalid_request]: settings: OCRFLEET_API_KEY: " in done.stderr
+    assert key not in done.stderr
