@@ -136,7 +136,8 @@ def main() -> None:
         last_s, half_s, log = lags[-1], lags[len(lags) // 2], Path(folder, "node.log").read_text()
         sys.stdout.write(
             f"told {len(got.first)} of {options.events} in {last_s:.0f} s, half of them within {half_s:.0f}; "
-            f"{got.attempts} attempts, {got.silent} to the silent one, children started {log.count('child_ready')}\n{machine()}\n"
+            f"{got.attempts} attempts, {got.silent} to the silent one, children started {log.count('child_ready')}\n"
+            f"{machine()}\n"
         )
         node.kill()
         client.close()
