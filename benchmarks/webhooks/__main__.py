@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import threading
@@ -20,7 +19,7 @@ from benchmarks.machine import machine
 from producer.backends.redis_store import RedisJobStore
 from producer.contract.jobs import JobState
 from tests.contract.job_stores import CPU, new_job
-from tests.servers.process import ServerProcess
+from tests.faults.nodes import Node
 from tests.servers.redis import redis_server
 
 SECRET = "whsec_" + "c2VjcmV0" * 6
@@ -89,7 +88,7 @@ def make(store: RedisJobStore, url: str, *, count: int) -> None:
         store.leases.finish(claim.lease, JobState.SUCCEEDED, error=None, outputs={}, is_dead=False)
 
 
-def watch(client: Redis, store: RedisJobStore, got: Got, node: ServerProcess, *, events: int, within_s: float) -> None:
+def watch(client: Redis, store: RedisJobStore, got: Got, node: Node, *, events: int, within_s: float) -> None:
     """Print what is seen every few seconds, until all is told or the time is over."""
     before, looked = 0, time.monotonic()
     sys.stdout.write(f"{'s':>5} {'messages':>9} {'pending':>8} {'overdue s':>10} {'told':>6} {'attempts/s':>11}\n")
@@ -129,17 +128,15 @@ def main() -> None:
         make(store, nobody, count=options.silent)
         make(store, url, count=options.events)
         got.began = time.monotonic()
-        command = [sys.executable, "-m", "workers", "worker", "--role", "io"]
-        node = ServerProcess(command, Path(folder, "node.log"), os.environ | settings)
-        watch(client, store, got, node, events=options.events, within_s=options.within_s)
+        with Node("io", Path(folder), settings) as node:
+            watch(client, store, got, node, events=options.events, within_s=options.within_s)
         lags = sorted(got.first.values()) or [0.0]
-        last_s, half_s, log = lags[-1], lags[len(lags) // 2], Path(folder, "node.log").read_text()
+        last_s, half_s, log = lags[-1], lags[len(lags) // 2], node.log.read_text()
         sys.stdout.write(
             f"told {len(got.first)} of {options.events} in {last_s:.0f} s, half of them within {half_s:.0f}; "
             f"{got.attempts} attempts, {got.silent} to the silent one, children started {log.count('child_ready')}\n"
             f"{machine()}\n"
         )
-        node.kill()
         client.close()
         store.close()
 

@@ -14,7 +14,7 @@ from redis import Redis
 from producer.backends.celery_queue import KEY_PREFIX, CeleryQueue
 from producer.backends.local_objects import LocalObjectStore
 from producer.backends.redis_store import PREFIX, RedisJobStore
-from producer.contract.leases import Plan
+from producer.contract.leases import NewJob, Plan
 from producer.contract.sources import UrlSource
 from tests.contract.job_stores import CPU, new_job
 from workers.reconciler import Reconciler
@@ -35,6 +35,12 @@ def reconciler(store: RedisJobStore, queue: CeleryQueue, tmp_path: Path) -> Reco
     return Reconciler(store, queue, Sweep(store, LocalObjectStore(tmp_path), orphan_age=timedelta(days=1)))
 
 
+def submit(store: RedisJobStore, queue: CeleryQueue, new: NewJob) -> None:
+    ring = store.jobs.submit(new).ring
+    assert ring
+    queue.ring(ring)
+
+
 def messages(client: Redis) -> dict[str, int]:
     """How many wait in each list of the broker."""
     keys = [str(key) for key in client.scan_iter(f"{KEY_PREFIX}*", _type="list", count=1000)]
@@ -45,10 +51,13 @@ def test_ten_minutes_of_a_backlog_of_pages_leave_one_ring_at_each_door(
     store: RedisJobStore, queue: CeleryQueue, reconciler: Reconciler, redis_url: str
 ) -> None:
     for number in range(PAGES):
-        request = {"device": ("auto", "cpu", "gpu:1")[number % 3], "priority": ("low", "high")[number % 2]}
-        queue.ring(store.jobs.submit(new_job(request, max_open=PAGES + 2)).ring)
+        request: dict[str, object] = {
+            "device": ("auto", "cpu", "gpu:1")[number % 3],
+            "priority": ("low", "high")[number % 2],
+        }
+        submit(store, queue, new_job(request, max_open=PAGES + 2))
     remote = UrlSource(url="https://example.org/a.pdf")
-    queue.ring(store.jobs.submit(new_job(remote=remote, max_open=PAGES + 2)).ring)
+    submit(store, queue, new_job(remote=remote, max_open=PAGES + 2))
     with Redis.from_url(redis_url, decode_responses=True) as client:
         for _ in range(SECONDS):
             reconciler.step()
@@ -78,10 +87,10 @@ def test_those_who_submit_at_once_leave_at_most_a_ring_each(
     """Looking whether one waits and ringing are two steps. Rings too many are heard once and not rung again."""
     at_once = 8
 
-    def submit(_number: int) -> None:
+    def caller(_number: int) -> None:
         for _ in range(50):
-            queue.ring(store.jobs.submit(new_job(max_open=PAGES)).ring)
+            submit(store, queue, new_job(max_open=PAGES))
 
     with ThreadPoolExecutor(at_once) as pool, Redis.from_url(redis_url, decode_responses=True) as client:
-        list(pool.map(submit, range(at_once)))
+        list(pool.map(caller, range(at_once)))
         assert 1 <= messages(client)["ocr.any"] <= at_once
