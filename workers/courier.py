@@ -22,11 +22,12 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hands:
-    """How many attempts are made at once: by a node, to one receiver, and to one that did not answer last."""
+    """How many attempts a node makes at once: in all, to one receiver, to one that did not answer last, to all such."""
 
     all: int = 32
     of_one: int = 8
     of_silent: int = 1
+    of_all_silent: int = 16
 
 
 class Courier:
@@ -34,25 +35,26 @@ class Courier:
 
     Owned by a thread of an io node's main process; attempts are made in threads of their own. What is due is read from
     the outbox again and again and never kept in messages, so nothing piles up. Receivers take turns, and none has
-    more than its share of the hands: one that is slow holds up itself. A receiver is a scheme, a host and a port.
+    more than its share of the hands, nor have all that do not answer: who is slow holds up nobody else. A receiver is a
+    scheme, a host and a port.
     """
 
     def __init__(
         self,
         outbox: Outbox,
-        deliver: Callable[[str], bool],
+        deliver: Callable[[str], bool | None],
         *,
         is_stopping: Callable[[], bool],
         hands: Hands = Hands(),
     ) -> None:
-        """deliver: makes the attempt of an event, if it is due; False: nobody answered."""
+        """deliver: makes the attempt of an event; whether somebody answered. None: it was not due any more."""
         self._outbox = outbox
         self._deliver = deliver
         self._is_stopping = is_stopping
         self._hands = hands
         self._pool = ThreadPoolExecutor(hands.all, thread_name_prefix="courier")
         self._lines: dict[str, deque[str]] = {}  # receiver -> events; the receiver served longest ago first
-        self._in_work: dict[Future[bool], tuple[str, str]] = {}  # event, receiver
+        self._in_work: dict[Future[bool | None], tuple[str, str]] = {}  # event, receiver
         self._known: set[str] = set()  # events of both
         self._busy: Counter[str] = Counter()  # receiver -> attempts in work
         self._silent: set[str] = set()
@@ -104,12 +106,15 @@ class Courier:
 
     def _next(self) -> str | None:
         """The receiver whose turn it is; None: those that wait have all the attempts they may."""
-        return next((receiver for receiver in self._lines if self._busy[receiver] < self._most(receiver)), None)
+        at_silent = sum(self._busy[receiver] for receiver in self._silent)
+        most_of_silent = self._hands.of_silent if at_silent < self._hands.of_all_silent else 0
+        for receiver in self._lines:
+            most = most_of_silent if receiver in self._silent else self._hands.of_one
+            if self._busy[receiver] < most:
+                return receiver
+        return None
 
-    def _most(self, receiver: str) -> int:
-        return self._hands.of_silent if receiver in self._silent else self._hands.of_one
-
-    def _end(self, future: Future[bool]) -> None:
+    def _end(self, future: Future[bool | None]) -> None:
         event, receiver = self._in_work.pop(future)
         self._known.discard(event)
         self._busy[receiver] -= 1
@@ -123,7 +128,8 @@ class Courier:
         except Exception:  # noqa: BLE001 -- one delivery that cannot be made must not hold up the others
             _log.exception("webhook_failed", event_id=event)
         else:
-            (self._silent.discard if is_answered else self._silent.add)(receiver)
+            if is_answered is not None:
+                (self._silent.discard if is_answered else self._silent.add)(receiver)
 
 
 def _receiver(url: str) -> str:

@@ -50,18 +50,21 @@ class WebhookDelivery:
         self._signers = signers_of(secret)
         self._outside = Outside(allow_private=allow_private_urls, timeout_s=TIMEOUT_S)
 
-    def deliver(self, event_id: str) -> bool:
-        """Make the attempt that is due, if any, and record its outcome. False: nobody answered. Raises: Unavailable."""
+    def deliver(self, event_id: str) -> bool | None:
+        """Make the attempt that is due, and record its outcome; whether somebody answered. None: there is none to make.
+
+        Raises: Unavailable.
+        """
         delivery = self._outbox.claim(event_id, lease_s=_LEASE_S)
         if delivery is None:
-            return True
+            return None
         try:
             # The first attempt's body is kept: a job that is run again must not change what its former end says.
             body = delivery.body or event_body(self._jobs.get(delivery.job_id).job, delivery.type)
         except NotFound:
             gone = Outcome(state=DeliveryState.GIVEN_UP, body="", error="the job record has expired")
             self._outbox.settle(delivery, gone)
-            return True
+            return None
         began_ns = time.time_ns()
         outcome = _outcome(delivery, body, asyncio.run(self._post(delivery, body)))
         self._outbox.settle(delivery, outcome)

@@ -33,9 +33,10 @@ class Post:
         self.most: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def deliver(self, event: str) -> bool:
+    def deliver(self, event: str) -> bool | None:
         delivery = self.outbox.claim(event, lease_s=60)
-        assert delivery, "an attempt was begun that is none"
+        if delivery is None:
+            return None
         with self._lock:
             self.at_once.update((delivery.url, ""))
             self.most |= self.at_once
@@ -70,7 +71,7 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def courier(outbox: Outbox, deliver: Callable[[str], bool], hands: Hands | None = None) -> Courier:
+def courier(outbox: Outbox, deliver: Callable[[str], bool | None], hands: Hands | None = None) -> Courier:
     return Courier(outbox, deliver, is_stopping=lambda: False, hands=hands or Hands())
 
 
@@ -108,7 +109,7 @@ def test_a_receiver_that_did_not_answer_has_one_attempt_at_a_time_until_it_does(
     post.let_go.set()
     first = threading.Event()
 
-    def deliver(event: str) -> bool:
+    def deliver(event: str) -> bool | None:
         is_answered = post.deliver(event)
         if len(post.told) == Hands().of_one:
             post.most.clear()
@@ -121,12 +122,66 @@ def test_a_receiver_that_did_not_answer_has_one_attempt_at_a_time_until_it_does(
     assert post.most["https://silent.example/hook"] <= 2  # the last of the first ones may still be ending
 
 
+def test_two_couriers_tell_each_event_once(store: MemoryJobStore) -> None:
+    ended(store, "https://silent.example/hook", count=60)
+    ended(store, count=60)
+    post = Post(store.outbox, takes_s=0.005, silent="silent")
+    post.let_go.set()
+    threads = [threading.Thread(target=courier(store.outbox, post.deliver).step) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LATEST_S)
+    assert Counter(post.told).most_common(1)[0][1] == 1
+    assert len(post.told) == 120
+
+
+def test_many_receivers_that_do_not_answer_leave_hands_for_those_that_do(store: MemoryJobStore) -> None:
+    for number in range(6):
+        ended(store, f"https://silent{number}.example/hook", count=30)
+    events = set(ended(store, count=20))
+    post, told_before = Post(store.outbox, silent="silent"), list[int]()
+
+    def deliver(event: str) -> bool | None:
+        if event not in events:
+            time.sleep(0.02)
+            post.let_go.set()
+        is_answered = post.deliver(event)
+        if events <= set(post.told) and not told_before:
+            told_before.append(len(post.told) - len(events))
+        return is_answered
+
+    courier(store.outbox, deliver, Hands(all=4, of_one=1, of_all_silent=2)).step()
+    assert len(post.told) == 200
+    assert told_before[0] < 40  # in turns with each of them it would be 120
+
+
+def test_an_attempt_that_another_node_makes_says_nothing_of_its_receiver(store: MemoryJobStore) -> None:
+    ended(store, count=12)
+    lock, in_work, at_once = threading.Lock(), set[str](), list[int]()
+
+    def deliver(event: str) -> bool | None:
+        """Nobody answers the first, which ends first; of the others there are none to make."""
+        assert store.outbox.claim(event, lease_s=60)
+        with lock:
+            in_work.add(event)
+            at_once.append(len(in_work))
+            is_first = len(at_once) == 1
+        time.sleep(0.02 if is_first else 0.1)
+        with lock:
+            in_work.discard(event)
+        return False if is_first else None
+
+    courier(store.outbox, deliver, Hands(all=4, of_one=4)).step()
+    assert at_once == [1, 2, 3, 4, *[1] * 8]
+
+
 def test_what_becomes_due_while_others_are_told_is_told_as_well(store: MemoryJobStore) -> None:
     ended(store)
     post = Post(store.outbox)
     late: list[str] = []
 
-    def deliver(event: str) -> bool:
+    def deliver(event: str) -> bool | None:
         if not late:
             late.extend(ended(store, "https://late.example/hook"))
             until(lambda: late[0] in post.told)
@@ -141,7 +196,7 @@ def test_a_delivery_that_breaks_holds_up_no_other(store: MemoryJobStore) -> None
     broken, away, *events = ended(store, count=6)
     post = Post(store.outbox)
 
-    def deliver(event: str) -> bool:
+    def deliver(event: str) -> bool | None:
         if event in (broken, away):
             assert store.outbox.claim(event, lease_s=60)
             raise RuntimeError("a fault") if event == broken else Unavailable("Redis is away")
