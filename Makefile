@@ -1,5 +1,5 @@
 # The verbs of this repository. Each does its own set-up once; running it again reinstalls nothing.
-.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-api bench-scaling bench-autoscale bench-sizing screenshots lock clean
+.PHONY: demo test soak check up parity accuracy bench bench-full bench-queue bench-webhooks bench-api bench-scaling bench-autoscale bench-sizing screenshots lock clean
 .DEFAULT_GOAL := demo
 
 LOCKS := requirements/bootstrap.lock pyproject.toml scripts/setup
@@ -31,6 +31,9 @@ check: .venv/dev.stamp ## ruff, mypy, import contracts
 
 bench-queue: .venv/dev.stamp ## what queue, record and store cost
 	@mkdir -p build/bench && OCRFLEET_STAND_IN_DIR=build/bench $(BIN)/python -m benchmarks.queue
+
+bench-webhooks: .venv/dev.stamp ## 1,500 webhooks that wait, half of cancelled jobs, to a receiver that takes 100 ms
+	@$(BIN)/python -m benchmarks.webhooks
 
 bench-api: .venv/dev.stamp ## 200 callers polling, 50 following, 20 submitting, against one API process
 	@$(BIN)/python -m benchmarks.api

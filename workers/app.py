@@ -34,7 +34,7 @@ def _queues(settings: WorkerSettings) -> list[Queue]:
 broker = broker_of(broker_address(settings))
 app = Celery("ocrfleet", broker=broker.url, include=["workers.tasks"])
 app.conf.update(
-    # --- messages: a ring, or the id of a webhook, in JSON; never pickle, never bytes
+    # --- messages: a ring, in JSON; never pickle, never bytes
     task_serializer="json",
     accept_content=["json"],
     # The job record holds the outcome: a result backend would be a second truth, and leaks subscriptions.

@@ -38,7 +38,7 @@ class Attempt:
 
 
 class WebhookDelivery:
-    """Deliver the webhook of a finished job. Runs in a child of the io worker; never holds a device.
+    """Deliver the webhook of a finished job. Runs in the threads of `courier.py`; safe to share between them.
 
     Delivered at least once: the id is the same on every attempt, so that a receiver can drop repetitions.
     secret: one, or several with spaces between. Each signs, so that receivers can change from an old one to a new one.
@@ -50,18 +50,21 @@ class WebhookDelivery:
         self._signers = signers_of(secret)
         self._outside = Outside(allow_private=allow_private_urls, timeout_s=TIMEOUT_S)
 
-    def deliver(self, event_id: str) -> None:
-        """Make the attempt that is due, if any, and record its outcome."""
+    def deliver(self, event_id: str) -> bool | None:
+        """Make the attempt that is due, and record its outcome; whether somebody answered. None: there is none to make.
+
+        Raises: Unavailable.
+        """
         delivery = self._outbox.claim(event_id, lease_s=_LEASE_S)
         if delivery is None:
-            return
+            return None
         try:
             # The first attempt's body is kept: a job that is run again must not change what its former end says.
             body = delivery.body or event_body(self._jobs.get(delivery.job_id).job, delivery.type)
         except NotFound:
             gone = Outcome(state=DeliveryState.GIVEN_UP, body="", error="the job record has expired")
             self._outbox.settle(delivery, gone)
-            return
+            return None
         began_ns = time.time_ns()
         outcome = _outcome(delivery, body, asyncio.run(self._post(delivery, body)))
         self._outbox.settle(delivery, outcome)
@@ -73,6 +76,7 @@ class WebhookDelivery:
             status=outcome.status,
             state=outcome.state,
         )
+        return outcome.status is not None
 
     async def _post(self, delivery: Delivery, body: str) -> Attempt:
         now = datetime.now(tz=UTC)

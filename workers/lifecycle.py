@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +29,7 @@ from producer.settings import Settings, load_settings
 from producer.telemetry import export_traces
 from workers import failpoints
 from workers.autoscaler.observer import Observer, limits_of
+from workers.courier import Courier
 from workers.deliver import WebhookDelivery
 from workers.drain import Consumer, Drain
 from workers.engine_options import engine_options
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from workers.fetching import Fetcher
     from workers.process import UnitProcessor
 
-_RECONCILE_S, _OBSERVE_S = 1.0, 5.0
+_RECONCILE_S, _DELIVER_S, _OBSERVE_S, _UNSIGNED_S = 1.0, 1.0, 5.0, 60.0
 _UNFIT_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
 _DRAIN_KEPT_S = 30.0  # longer than a node can take to end after its time
 _log = structlog.get_logger(__name__)
@@ -75,12 +77,6 @@ class Child:
         self._is_device = worker.role == "device"
         self.processor: Takes = (
             self._load(settings, worker, store) if self._is_device else _fetcher(settings, worker, store, self.queue)
-        )
-        secret = settings.webhook_secret
-        self.webhooks = (
-            WebhookDelivery(store, secret=secret.get_secret_value(), allow_private_urls=settings.allow_private_urls)
-            if worker.role == "io" and secret
-            else None
         )
 
     def close(self) -> None:
@@ -114,6 +110,7 @@ class Child:
 
 _child: Child | None = None
 _stop_upkeep = threading.Event()
+_stop_with_parent = ExitStack()
 
 
 def child() -> Child:
@@ -156,6 +153,25 @@ def _start_parent(sender: Consumer, **_signal: object) -> None:
         observer = Observer(store, limits_of(AutoscaleSettings()))
         _in_background(reconciler.step, name="reconciler", every_s=_RECONCILE_S)
         _in_background(observer.step, name="autoscaler", every_s=_OBSERVE_S)
+        _deliver_webhooks(settings, store)
+
+
+def _deliver_webhooks(settings: Settings, store: JobStore) -> None:
+    """Have webhooks delivered, by every io node, whether it leads or not."""
+    if not settings.webhook_secret:
+        _in_background(partial(_warn_of_unsigned, store), name="webhooks", every_s=_UNSIGNED_S)
+        return
+    _stop_with_parent.callback(export_traces(settings.otlp_endpoint, service="ocrfleet-io"))
+    secret = settings.webhook_secret.get_secret_value()
+    delivery = WebhookDelivery(store, secret=secret, allow_private_urls=settings.allow_private_urls)
+    courier = Courier(store.outbox, delivery.deliver, is_stopping=_stop_upkeep.is_set)
+    _stop_with_parent.callback(courier.close)  # before the traces of what it does are sent
+    _in_background(courier.step, name="webhooks", every_s=_DELIVER_S)
+
+
+def _warn_of_unsigned(store: JobStore) -> None:
+    if store.outbox.backlog().overdue_s:
+        _log.error("webhooks_unsigned", reason="deliveries wait, and OCRFLEET_WEBHOOK_SECRET is not set")
 
 
 def _in_background(step: Callable[[], object], *, name: str, every_s: float) -> None:
@@ -184,6 +200,7 @@ def _tell_children(fleet: Fleet, *, within_s: float) -> None:
 
 def _stop_parent(**_signal: object) -> None:
     _stop_upkeep.set()
+    _stop_with_parent.close()
 
 
 def _stop_child(**_signal: object) -> None:

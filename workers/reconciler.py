@@ -1,4 +1,4 @@
-"""Mends what messages and workers lose: rings for waiting work, takes back dead leases, publishes webhooks, sweeps."""
+"""Mends what messages and workers lose: rings for waiting work, takes back dead leases, sweeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from workers.process_name import process_name
 from workers.sweep import Sweep
 
 _LEADER_LEASE_S = 5.0
-_WEBHOOK_AGAIN_S = 10.0
 _BATCH = 200
 _log = structlog.get_logger(__name__)
 
@@ -19,7 +18,6 @@ class Reconciler:
 
     def __init__(self, store: JobStore, queue: Queue, sweep: Sweep) -> None:
         self._upkeep = store.upkeep
-        self._outbox = store.outbox
         self._queue = queue
         self._sweep = sweep
         self._holder = process_name()
@@ -28,7 +26,7 @@ class Reconciler:
         """Mend what is due; how many things that were. Raises: Unavailable."""
         if not self._upkeep.lead("reconciler", self._holder, lease_s=_LEADER_LEASE_S):
             return 0
-        return self._take_back() + self._ring() + self._publish_webhooks() + self._sweep.step()
+        return self._take_back() + self._ring() + self._sweep.step()
 
     def _take_back(self) -> int:
         """Units whose worker is dead or whose delay is over are offered again; jobs past their time expire."""
@@ -44,9 +42,3 @@ class Reconciler:
         for queue in backlog:
             self._queue.ring(queue)
         return len(backlog)
-
-    def _publish_webhooks(self) -> int:
-        due = self._outbox.due(limit=_BATCH, again_s=_WEBHOOK_AGAIN_S)
-        for event_id in due:
-            self._queue.publish_webhook(event_id)
-        return len(due)

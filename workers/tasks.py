@@ -1,4 +1,4 @@
-"""The Celery tasks: thin, and named in names.py."""
+"""The Celery task: thin, and named in names.py."""
 
 from __future__ import annotations
 
@@ -32,19 +32,6 @@ def work(task: Task) -> None:
     except Unavailable as error:
         # The record could not be reached: the lease runs out and the reconciler offers the unit again.
         _log.warning("unit_left", reason=error.message)
-
-
-@app.task(name=names.TASK_DELIVER)
-def deliver_webhook(event_id: str) -> None:
-    """Deliver a finished job's webhook. Runs in an io worker's child."""
-    webhooks = lifecycle.child().webhooks
-    if webhooks is None:
-        _log.error("webhook_unsigned", event_id=event_id, reason="OCRFLEET_WEBHOOK_SECRET is not set")
-        return
-    try:
-        webhooks.deliver(event_id)
-    except Unavailable as error:
-        _log.warning("webhook_postponed", event_id=event_id, reason=error.message)
 
 
 def _delivery_tag(task: Any) -> str:  # Celery's request object is dynamic

@@ -100,7 +100,7 @@ def _metrics(producer: Producer) -> Iterator[Metric]:
         seconds.add_metric([decision.kind], decision.seconds_of_work)
     yield from (desired, seconds)
     yield _gauge("webhooks_pending", "Webhook deliveries that are not done", value=observed.webhooks.pending)
-    yield _gauge("webhook_overdue_seconds", "How late the latest is", value=observed.webhooks.overdue_s)
+    yield _gauge("webhook_overdue_seconds", "How late the latest undelivered is", value=observed.webhooks.overdue_s)
     for one in _COUNTS:
         yield _counter(one, observed.counts)
     for histogram, name, meaning, unit in _HISTOGRAMS:

@@ -16,6 +16,7 @@ from producer.contract.errors import Unavailable
 
 KEY_PREFIX = "ocr:"  # kombu's keys, apart from the job store's
 _RING_S = 5.0  # what is not rung for, or kept, in this time is found by the reconciler, or rung for again
+_AWAY = "the queue does not answer; the job is recorded and will be found"
 
 
 def transport_options(visibility_timeout_s: float) -> dict[str, object]:
@@ -69,11 +70,10 @@ class CeleryQueue:
         with _available():
             if self._redis.llen(KEY_PREFIX + queue):
                 return
-        self._send(names.TASK_WORK, queue, [])
-
-    def publish_webhook(self, event_id: str) -> None:
-        """Tell the io workers that there is a delivery to make. Raises: Unavailable."""
-        self._send(names.TASK_DELIVER, names.QUEUE_IO, [event_id])
+        try:
+            self._app.send_task(names.TASK_WORK, queue=queue)
+        except (kombu.exceptions.OperationalError, redis.exceptions.RedisError) as error:
+            raise Unavailable(_AWAY) from error
 
     def keep(self, delivery_tag: str) -> None:
         """Restart the visibility timeout of a message that is being worked on, so that nobody else gets it.
@@ -83,16 +83,10 @@ class CeleryQueue:
         with _available():
             self._redis.zadd(f"{KEY_PREFIX}unacked_index", {delivery_tag: time.time()}, xx=True)
 
-    def _send(self, task: str, queue: str, arguments: list[str]) -> None:
-        try:
-            self._app.send_task(task, args=arguments, queue=queue)
-        except (kombu.exceptions.OperationalError, redis.exceptions.RedisError) as error:
-            raise Unavailable("the queue does not answer; the job is recorded and will be found") from error
-
 
 @contextmanager
 def _available() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.RedisError as error:
-        raise Unavailable("the queue does not answer; the job is recorded and will be found") from error
+        raise Unavailable(_AWAY) from error

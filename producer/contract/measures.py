@@ -34,7 +34,10 @@ UNIT_PAGES = Histogram(name="unit_pages", bounds=(1, 2, 4, 8, 16, 64, _INFINITE)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookBacklog:
-    """Deliveries that are not done, and how late the latest of them is."""
+    """Deliveries that are not done, and how late the latest of them is.
+
+    overdue_s: since its attempt was due, whether somebody makes that now or not; 0: none is due.
+    """
 
     pending: int
     overdue_s: float

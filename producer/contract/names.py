@@ -8,14 +8,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 TASK_WORK = "ocrfleet.work"
-TASK_DELIVER = "ocrfleet.deliver_webhook"
 
 DEVICE_KINDS = ("gpu", "npu", "xpu", "mlu", "dcu", "cpu")
 QUEUE_ANY = "ocr.any"
-QUEUE_IO = "ocr.io"
 QUEUE_FETCH = "ocr.fetch"  # jobs whose document is elsewhere: io workers fetch it, then its device's queue has them
 
-QUEUES_OF_IO = (QUEUE_IO, QUEUE_FETCH)
+QUEUES_OF_IO = (QUEUE_FETCH,)
 
 JOBS_PREFIX = "jobs/"
 UPLOADS_PREFIX = "uploads/"

@@ -14,7 +14,7 @@ from producer.contract.keys import KeyRow
 from producer.contract.leases import Claim, Lease, LeaseAnswer, LostJob, NewJob, Plan, Submitted, Worker
 from producer.contract.listing import JobFilter, JobsPage
 from producer.contract.measures import WebhookBacklog
-from producer.contract.webhooks import Delivery, DeliveryRecord, Outcome
+from producer.contract.webhooks import Delivery, DeliveryRecord, DueDelivery, Outcome
 
 
 class Jobs(Protocol):
@@ -155,11 +155,17 @@ class Upkeep(Protocol):
 class Outbox(Protocol):
     """Webhook deliveries. A delivery is known by its event id, the same on every attempt."""
 
-    def due(self, *, limit: int, again_s: float) -> list[str]:
-        """Deliveries that are due; each is answered again after `again_s` unless somebody claims it."""
+    def due(self, *, limit: int, after: int = 0) -> list[DueDelivery]:
+        """Deliveries that are due and that nobody has, the latest first, behind the first `after` that are due.
+
+        Changes nothing: who looks again sees them again until they are claimed. Fewer than `limit`: those are all.
+        """
 
     def claim(self, event_id: str, *, lease_s: float) -> Delivery | None:
-        """Take a due delivery for `lease_s`; None if it is done, disabled, or another process has it."""
+        """Take a due delivery for `lease_s`; None if it is done, disabled, or another process has it.
+
+        It stays as late as it is: only `settle` makes it due at another time.
+        """
 
     def settle(self, delivery: Delivery, outcome: Outcome) -> None:
         """Record what came of an attempt. Where another one was begun meanwhile, this changes nothing."""
@@ -286,9 +292,6 @@ class ObjectStore(Protocol):
 
 class Queue(Doorbell, Protocol):
     """The broker as producers and the reconciler use it."""
-
-    def publish_webhook(self, event_id: str) -> None:
-        """Tell the io workers that there is a delivery to make. Raises: Unavailable."""
 
     def close(self) -> None:
         """Give its connections back."""

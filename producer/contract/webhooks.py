@@ -27,6 +27,14 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DueDelivery:
+    """An attempt that could be begun, and where it would go."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
     """One attempt to make: tell `url` that `type` happened to `job_id`. `id` is the same on every attempt.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,33 @@ def test_a_worker_that_is_killed_is_gone_from_the_fleet_and_replaced(fleet: Syst
         lambda: killed.id not in {worker.id for worker in client.fleet().workers}, timeout_s=READY_S, what="its end"
     )
     ready(client)
+
+
+def test_a_node_whose_only_child_is_recycled_stays_however_old_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCRFLEET_WORKER_START_S", "15")  # the supervisor's own
+    settings = {
+        DIR_VARIABLE: str(tmp_path),
+        "OCRFLEET_WORKER_ENGINE": "tests.integration.recording_engine:RecordingEngine",
+        "OCRFLEET_WORKER_MAX_UNITS_PER_CHILD": "1",
+    }
+    with running(tmp_path, **settings) as system, OcrFleetClient(system.server) as client:
+        wait_until(lambda: bool(states(client)), timeout_s=READY_S, what="a worker")
+        [first] = client.fleet().workers
+        time.sleep(16)  # from now on it is older than a start may take
+        for _ in range(3):
+            assert client.wait(client.submit(document([sleep(0)])).id, timeout_s=DONE_S).status is JobState.SUCCEEDED
+            time.sleep(5)  # two looks of the supervisor; the next child imports for some seconds
+        [last] = client.fleet().workers
+        assert last.pid != first.pid
+        assert last.node == first.node
+    nothing_is_left(tmp_path)
+
+
+def states(client: OcrFleetClient) -> list[WorkerState]:
+    """Those of the workers that are up."""
+    return [one.state for one in client.fleet().workers if one.state is not WorkerState.STARTING]
 
 
 def test_a_device_that_is_not_there_ends_the_start_with_its_name(tmp_path: Path) -> None:

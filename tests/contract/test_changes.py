@@ -63,8 +63,8 @@ def test_an_owner_is_told_of_its_own_jobs_only_and_goes_past_the_others(stores: 
 def test_what_came_of_a_webhook_is_a_change_of_its_job(stores: JobStores) -> None:
     job_id = stores.submit(webhook=WEBHOOK)
     stores.jobs.cancel(job_id)
-    (event_id,) = stores.outbox.due(limit=1, again_s=1)
-    delivery = stores.outbox.claim(event_id, lease_s=60)
+    (due,) = stores.outbox.due(limit=1)
+    delivery = stores.outbox.claim(due.id, lease_s=60)
     assert delivery
     start = stores.jobs.changes(after=None).position
     stores.outbox.settle(delivery, Outcome(state=DeliveryState.DELIVERED, body="{}", status=204))

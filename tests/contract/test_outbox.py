@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import JobError, JobState
-from producer.contract.webhooks import Delivery, DeliveryState, Outcome
+from producer.contract.measures import WebhookBacklog
+from producer.contract.webhooks import Delivery, DeliveryState, DueDelivery, Outcome
 from tests.contract.job_stores import WEBHOOK, JobStores
 
 FAILED = JobError(code="internal", message="broken", retryable=True)
@@ -25,16 +28,21 @@ def claimed(stores: JobStores, event: str) -> Delivery:
     return delivery
 
 
+def due(stores: JobStores, *, limit: int = 10, after: int = 0) -> list[str]:
+    return [one.id for one in stores.outbox.due(limit=limit, after=after)]
+
+
 def test_the_end_of_a_job_leaves_one_delivery_to_make(stores: JobStores) -> None:
     lease = stores.start(webhook=WEBHOOK)
-    assert stores.outbox.due(limit=10, again_s=60) == []
+    assert stores.outbox.due(limit=10) == []
     stores.leases.finish(lease, JobState.SUCCEEDED, error=None, outputs={}, is_dead=False)
     event = f"evt_{lease.job_id}"
-    assert stores.outbox.due(limit=10, again_s=60) == [event]
-    assert stores.outbox.due(limit=10, again_s=60) == []
+    assert stores.outbox.due(limit=10) == [DueDelivery(id=event, url=WEBHOOK["url"])]
+    assert stores.outbox.due(limit=10) == [DueDelivery(id=event, url=WEBHOOK["url"])]  # nobody has it yet
     first = claimed(stores, event)
     assert (first.id, first.job_id, first.type, first.attempt) == (event, lease.job_id, "job.succeeded", 1)
     assert stores.outbox.claim(event, lease_s=60) is None
+    assert stores.outbox.due(limit=10) == []
 
 
 def test_a_failed_attempt_is_made_again_with_the_same_id_and_body(stores: JobStores) -> None:
@@ -46,7 +54,7 @@ def test_a_failed_attempt_is_made_again_with_the_same_id_and_body(stores: JobSto
     assert (again.id, again.attempt, again.body) == (event, 2, "{}")
     stores.outbox.settle(again, Outcome(state=DeliveryState.DELIVERED, body="{}", status=200))
     assert stores.outbox.claim(event, lease_s=60) is None
-    assert stores.outbox.due(limit=10, again_s=0) == []
+    assert due(stores) == []
     [kept] = stores.outbox.deliveries(again.job_id)
     assert (kept.state, [attempt.status for attempt in kept.log]) == (DeliveryState.DELIVERED, [500, 200])
 
@@ -86,7 +94,7 @@ def test_an_attempt_waits_for_its_time(stores: JobStores) -> None:
 
 def test_a_webhook_for_other_events_is_not_sent(stores: JobStores) -> None:
     job_id = ended(stores, events=["job.failed"])
-    assert stores.outbox.due(limit=10, again_s=0) == []
+    assert due(stores) == []
     assert stores.outbox.deliveries(job_id) == []
 
 
@@ -94,7 +102,7 @@ def test_a_delivery_is_made_again_by_hand_with_the_same_id(stores: JobStores) ->
     event = f"evt_{ended(stores)}"
     stores.outbox.settle(claimed(stores, event), Outcome(state=DeliveryState.GIVEN_UP, body="{}", status=500))
     stores.outbox.redeliver(event)
-    assert stores.outbox.due(limit=10, again_s=60) == [event]
+    assert due(stores) == [event]
     again = claimed(stores, event)
     assert (again.id, again.attempt, again.body) == (event, 1, "{}")
     with pytest.raises(NotFound):
@@ -141,3 +149,36 @@ def test_each_run_of_a_job_has_its_own_event_and_an_untold_end_is_superseded(sto
     assert claimed(stores, f"evt_{job_id}_1").type == "job.succeeded"
     states = [delivery.state for delivery in stores.outbox.deliveries(job_id)]
     assert states == [DeliveryState.SUPERSEDED, DeliveryState.PENDING]
+
+
+def test_what_is_due_is_looked_through_a_part_at_a_time_and_the_latest_comes_first(stores: JobStores) -> None:
+    events = []
+    for _ in range(5):
+        events.append(f"evt_{ended(stores)}")
+        time.sleep(0.002)  # times are milliseconds
+    assert due(stores, limit=2) == events[:2]
+    assert due(stores, limit=2, after=2) == events[2:4]
+    assert due(stores, limit=2, after=4) == events[4:]
+    assert due(stores, limit=2, after=6) == []
+    claimed(stores, events[0])
+    assert due(stores, limit=2) == events[1:3]
+
+
+def test_a_delivery_whose_process_died_is_due_again_when_its_lease_is_over(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    assert stores.outbox.claim(event, lease_s=0.05)
+    assert due(stores) == []
+    time.sleep(0.06)
+    assert due(stores) == [event]
+
+
+def test_a_delivery_is_as_late_as_it_is_whoever_looks_at_it_or_tries(stores: JobStores) -> None:
+    event = f"evt_{ended(stores)}"
+    time.sleep(0.3)
+    for _ in range(3):
+        due(stores)
+    assert stores.outbox.backlog().overdue_s >= 0.3
+    attempt = claimed(stores, event)
+    assert stores.outbox.backlog().overdue_s >= 0.3
+    stores.outbox.settle(attempt, Outcome(state=DeliveryState.PENDING, body="{}", status=500, delay_s=60))
+    assert stores.outbox.backlog() == WebhookBacklog(pending=1, overdue_s=0.0)

@@ -153,6 +153,15 @@ def test_a_kind_of_device_asks_for_its_device(everything: tuple[Manifest, ...]) 
     assert limits["ocrfleet-npu"]["huawei.com/Ascend910"] == 1
 
 
+def test_a_pod_with_an_npu_is_in_the_group_that_compose_gives_its_container(everything: tuple[Manifest, ...]) -> None:
+    compose = yaml.safe_load((ROOT / "docker" / "compose.npu.yaml").read_text())
+    (group,) = compose["services"]["npu"]["group_add"]
+    own = {name: pod["securityContext"].get("supplementalGroups") for name, pod, _ in pods(everything)}
+    assert {name: groups for name, groups in own.items() if groups} == {
+        "ocrfleet-npu": [int(re.fullmatch(r"\$\{NPU_GROUP:-(\d+)\}", group)[1])]  # type: ignore[index]
+    }
+
+
 def test_the_fleet_may_want_as_many_of_a_kind_as_keda_may_make() -> None:
     (settings,) = of(rendered(FOLDER), "ConfigMap").values()
     bounds = AutoscaleSettings(kinds=json.loads(settings["data"]["OCRFLEET_AUTOSCALE_KINDS"])).kinds

@@ -80,9 +80,6 @@ class Bell:
             os.kill(os.getpid(), signal.SIGKILL)
         self.rings.append(queue)
 
-    def publish_webhook(self, event_id: str) -> None:
-        self.rings.append(event_id)
-
     def close(self) -> None:
         """There is nothing to give back."""
 

@@ -73,7 +73,7 @@ class Collector:
 
     def queued(self) -> dict[str, int]:
         """Messages by queue, of the queues that have some."""
-        keys = (f"{KEY_PREFIX}{queue}" for queue in (*names.queues_served_by("cpu"), names.QUEUE_IO))
+        keys = (f"{KEY_PREFIX}{queue}" for queue in (*names.queues_served_by("cpu"), *names.QUEUES_OF_IO))
         return {key: length for key in keys if (length := int(self.client.llen(key)))}
 
     def unacked(self) -> int:

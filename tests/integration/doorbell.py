@@ -12,8 +12,5 @@ class Bells:
     def ring(self, queue: str) -> None:
         self.rung.append(queue)
 
-    def publish_webhook(self, event_id: str) -> None:
-        raise AssertionError(event_id)
-
     def close(self) -> None:
         """Nothing is held."""

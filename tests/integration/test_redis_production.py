@@ -90,7 +90,7 @@ def test_behind_sentinels_jobs_and_messages_speak_tls_with_servers_that_are_trus
         with pytest.raises(Unavailable):
             RedisJobStore(distrusting).ping()
         with pytest.raises(Unavailable):
-            CeleryQueue(distrusting).publish_webhook("an event")
+            CeleryQueue(distrusting).ring("ocr.any")
 
 
 @pytest.fixture

@@ -28,16 +28,18 @@ class Replacement:
 
 @dataclass(kw_only=True, slots=True)
 class Care:
-    """Remembers since when each node has stood still.
+    """Remembers since when each node has stood still, or has had no worker ready.
 
-    stall_s: a node that could take work and takes none for so long is replaced. start_s: one that has no worker ready
-    after so long. max_age_s: an older one is replaced too, when all others are up; None: never.
+    stall_s: a node that could take work and takes none for so long is replaced. start_s: one that has had no worker
+    ready for so long, which a node may be for a moment at any age: while its child is replaced, or Redis comes back.
+    max_age_s: an older one is replaced too, when all others are up; None: never.
     """
 
     stall_s: float
     start_s: float
     max_age_s: float | None
     _still: dict[str, tuple[float, int]] = field(default_factory=dict)  # node -> since when, at how many pages
+    _unready: dict[str, float] = field(default_factory=dict)  # node -> since when
 
     def to_replace(
         self, nodes: Sequence[NodeSeen], workers: Sequence[FleetWorker], load: Load, *, now: float
@@ -48,14 +50,18 @@ class Care:
         old = [node for node in nodes if self.max_age_s is not None and node.age_s > self.max_age_s]
         if old and not found and all(_is_up(node, workers) for node in nodes):
             found[old[0].id] = Replacement(why=f"it is older than {self.max_age_s:g} s", is_idle=False)
-        self._still = {node.id: self._still[node.id] for node in nodes if node.id in self._still}
+        ids = {node.id for node in nodes}
+        self._still = {node: seen for node, seen in self._still.items() if node in ids}
+        self._unready = {node: since for node, since in self._unready.items() if node in ids}
         return found
 
     def _why(self, node: NodeSeen, workers: Sequence[FleetWorker], load: Load, now: float) -> str | None:
         own = [worker for worker in workers if worker.node == node.id]
         if not any(worker.state is not WorkerState.STARTING for worker in own):
             self._still.pop(node.id, None)
-            return f"no worker was ready within {self.start_s:g} s" if node.age_s > self.start_s else None
+            since = self._unready.setdefault(node.id, now)
+            return f"no worker was ready for {self.start_s:g} s" if now - since >= self.start_s else None
+        self._unready.pop(node.id, None)
         queues = queues_served_by(node.device)
         waits = any(line.queue in queues and (line.oldest_waiting_s or 0.0) > 0 for line in load.lines)
         if not waits or any(worker.state is not WorkerState.READY for worker in own):

@@ -83,7 +83,7 @@ def node_environment(*, device: str, processes: int, role: str) -> dict[str, str
 
 
 def celery_arguments(*, device: str, role: str) -> list[str]:
-    name = names.QUEUE_IO if role == "io" else names.queue_of(device)
+    name = "ocr.io" if role == "io" else names.queue_of(device)
     queues = names.QUEUES_OF_IO if role == "io" else names.queues_served_by(device)
     return [
         *("-m", "celery", "--app", "workers.app", "--quiet", "worker", "--loglevel", "WARNING"),

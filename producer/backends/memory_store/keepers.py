@@ -7,7 +7,15 @@ from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import Event, JobError, JobState
 from producer.contract.leases import LostJob, NewJob, Plan, SubmitOutcome, Submitted
 from producer.contract.measures import WebhookBacklog
-from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
+from producer.contract.webhooks import (
+    AttemptRecord,
+    Delivery,
+    DeliveryRecord,
+    DeliveryState,
+    DueDelivery,
+    Outcome,
+    event_id,
+)
 
 _CRASHED = JobError(code="engine_crashed", message="the process that read the page died")
 _EXPIRED = JobError(code="expired", message="The job was not done within its ttl_s; submit it again.", retryable=True)
@@ -114,13 +122,13 @@ class MemoryOutbox:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def due(self, *, limit: int, again_s: float) -> list[str]:
+    def due(self, *, limit: int, after: int = 0) -> list[DueDelivery]:
         now = self._state.now()
         with self._state.lock:
-            due = [one for one, row in self._state.rows.items() if row.state == "pending" and row.due <= now][:limit]
-            for one in due:
-                self._state.rows[one].due = now + again_s
-            return due
+            due = [(row.due, one, row) for one, row in self._state.rows.items() if row.state == "pending"]
+            late = sorted(found for found in due if found[0] <= now)[after:]
+            free = [DueDelivery(id=one, url=row.url) for _, one, row in late if row.claimed_until <= now]
+            return free[:limit]
 
     def claim(self, event_id: str, *, lease_s: float) -> Delivery | None:
         now = self._state.now()
@@ -132,7 +140,7 @@ class MemoryOutbox:
                 row.state = DeliveryState.DISABLED
                 return None
             row.attempts, row.claims = row.attempts + 1, row.claims + 1
-            row.claimed_until = row.due = now + lease_s
+            row.claimed_until = now + lease_s
             return Delivery(
                 id=event_id,
                 job_id=row.job_id,

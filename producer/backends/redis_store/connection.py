@@ -24,7 +24,7 @@ _SCRIPTS = (
     *("claim", "heartbeat", "fetched", "plan", "begin", "page", "complete", "release", "crash", "drop", "finish"),
     *("revisit", "backlog", "restore", "swept"),
     "admit",
-    *("webhook_claim", "webhook_settle", "webhook_redeliver"),
+    *("webhook_due", "webhook_claim", "webhook_settle", "webhook_redeliver"),
     *("beat", "workers", "load"),
 )
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key
+from producer.backends.redis_store.connection import PREFIX, Connection, available, job_key, pairs
 from producer.contract.errors import InvalidRequest, NotFound
 from producer.contract.jobs import utc_from_ms
 from producer.contract.measures import WebhookBacklog
-from producer.contract.webhooks import AttemptRecord, Delivery, DeliveryRecord, DeliveryState, Outcome, event_id
+from producer.contract.webhooks import (
+    AttemptRecord,
+    Delivery,
+    DeliveryRecord,
+    DeliveryState,
+    DueDelivery,
+    Outcome,
+    event_id,
+)
 
 _ERROR_MAX_CHARS = 500
 
@@ -20,14 +28,9 @@ class RedisOutbox:
     def __init__(self, connection: Connection) -> None:
         self._redis = connection
 
-    def due(self, *, limit: int, again_s: float) -> list[str]:
-        key = f"{PREFIX}webhooks"
-        due = self._redis.due(key, limit)
-        if due:
-            with available():
-                at_ms = int(self._redis.client.time()[0] * 1000 + again_s * 1000)
-                self._redis.client.zadd(key, dict.fromkeys(due, at_ms), xx=True)
-        return due
+    def due(self, *, limit: int, after: int = 0) -> list[DueDelivery]:
+        found = pairs(self._redis.run_list("webhook_due", limit, after))
+        return [DueDelivery(id=event, url=url) for event, url in found.items()]
 
     def claim(self, event_id: str, *, lease_s: float) -> Delivery | None:
         answer = self._redis.run_list("webhook_claim", event_id, int(lease_s * 1000))

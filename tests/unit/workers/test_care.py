@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from producer.contract.fleet import FleetWorker, LineLoad, Load, WorkerState
 from producer.contract.jobs import Priority
 from workers.fleet.care import Care, NodeSeen
@@ -40,6 +42,10 @@ def waits(queue: str = "ocr.cpu", seconds: float | None = 9.0) -> Load:
     return Load(now=AT, lines=(line,), slots=())
 
 
+def aged(age_s: float) -> NodeSeen:
+    return NodeSeen(id="here/1", device="cpu", age_s=age_s)
+
+
 def test_a_node_that_takes_no_work_while_some_waits_is_replaced_after_a_while() -> None:
     watch = care()
     assert [sorted(watch.to_replace([NODE], [worker()], waits(), now=now)) for now in (0, 29, 30)] == [
@@ -68,11 +74,32 @@ def test_a_node_that_reads_or_has_nothing_to_do_does_not_stand_still() -> None:
 
 
 def test_a_node_that_is_never_ready_is_replaced() -> None:
-    young, old = (NodeSeen(id="here/1", device="cpu", age_s=age_s) for age_s in (299, 301))
-    assert not care().to_replace([young], [worker(state=STARTING)], waits(), now=0)
     for seen in ([worker(state=STARTING)], []):
-        [one] = care().to_replace([old], seen, waits(), now=0).values()
+        watch = care()
+        for now in (0, 2, 299):
+            assert not watch.to_replace([aged(now)], seen, waits(), now=now)
+        [one] = watch.to_replace([aged(300)], seen, waits(), now=300).values()
         assert (one.is_idle, "300 s" in one.why) == (True, True)
+
+
+@pytest.mark.parametrize("left", [[], [worker(state=STARTING)]])
+def test_a_node_of_any_age_may_be_without_a_ready_worker_for_as_long_as_a_new_one(left: list[FleetWorker]) -> None:
+    """Its only child was recycled or died; or Redis lost what the workers tell of themselves."""
+    watch = care()
+    for now in range(0, 4000, 100):  # one gap after another, each shorter than a start may take
+        seen = [worker(pages=now)] if now % 300 == 0 else left
+        assert not watch.to_replace([aged(now)], seen, waits(), now=now)
+    for now in (4000, 4299):
+        assert not watch.to_replace([aged(now)], left, waits(), now=now)
+    assert watch.to_replace([aged(4300)], left, waits(), now=4300)
+
+
+def test_a_node_that_was_replaced_has_the_time_of_a_new_one() -> None:
+    watch = care()
+    watch.to_replace([NODE], [], waits(), now=0)
+    watch.to_replace([OTHER], [], waits(), now=200)
+    assert not watch.to_replace([OTHER], [], waits(), now=400)
+    assert sorted(watch.to_replace([OTHER], [], waits(), now=500)) == ["here/2"]
 
 
 def test_old_nodes_are_replaced_one_at_a_time_and_while_all_others_are_up() -> None:

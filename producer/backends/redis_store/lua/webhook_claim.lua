@@ -12,7 +12,5 @@ if redis.call('EXISTS', P .. 'gone:' .. redis.sha1hex(known[5])) == 1 then
   return {}
 end
 local attempt = redis.call('HINCRBY', row, 'attempts', 1)
-local lease = now + tonumber(ARGV[2])
-redis.call('HSET', row, 'claimed_until_ms', lease)
-redis.call('ZADD', WEBHOOKS, lease, ARGV[1])
+redis.call('HSET', row, 'claimed_until_ms', now + tonumber(ARGV[2])) -- in the index it stays as late as it is
 return {known[3], known[4], known[5], tostring(attempt), tostring(redis.call('HINCRBY', row, 'claims', 1)), known[6] or ''}

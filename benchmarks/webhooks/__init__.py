@@ -1,0 +1,1 @@
+"""How fast an io worker delivers a backlog of webhooks."""
