@@ -180,7 +180,7 @@ def test_after_its_quarter_turn_a_line_runs_from_left_to_right(angle: Angle) -> 
     page = np.zeros((200, 200, 3), dtype=np.uint8)
     page[90:110, 20:180], page[90:110, 100:180] = 80, 160
     line = np.array([(20, 90), (180, 90), (180, 110), (20, 110)], dtype=np.int16)
-    lying = np.asarray(order_corners(turned_with_page(line, angle)), dtype=np.int16)
+    lying = np.asarray(order_corners(turned_with_page(line, angle).astype(np.float32)), dtype=np.int16)
     crop = crop_quad(np.ascontiguousarray(np.rot90(page, -angle // 90)), lying)
     assert crop is not None
     # Brighter at its end if it is read in this direction.
