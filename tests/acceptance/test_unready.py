@@ -32,7 +32,7 @@ def test_a_start_that_waits_for_redis_can_be_stopped(nowhere: str, tmp_path: Pat
     command = [sys.executable, "-m", "workers", "up", "--devices", "cpu", "--port", "0"]
     process = ServerProcess([*command, "--data-dir", str(tmp_path / "data")], log, dict(os.environ))
     try:
-        process.wait_until(lambda: "worker" in log.read_text(), timeout_s=STARTED_S)
+        process.wait_until(lambda: "Redis does not answer" in log.read_text(), timeout_s=STARTED_S)
         os.kill(process.pid, signal.SIGTERM)
         wait_until(lambda: not process.is_running(), timeout_s=STOPPED_S, what=f"its end\n{log.read_text()}")
     finally:

@@ -113,7 +113,7 @@ def test_deliveries_are_shown_and_made_again_by_hand(client: OcrFleetClient, sto
     [kept] = client.deliveries(job_id)
     assert (kept.id, kept.type, kept.state, kept.log[0].status) == (event, "job.partial", DeliveryState.GIVEN_UP, 500)
     again = client.redeliver(event)
-    assert (again.id, again.state, again.attempts) == (event, DeliveryState.PENDING, 0)
+    assert (again.id, again.state, again.attempts) == (event, DeliveryState.PENDING, 1)
     assert [one.id for one in store.outbox.due(limit=10)] == [event]
 
 
